@@ -1,0 +1,206 @@
+// Runs a client program (pg_dump, mysql, age …) so that nothing of it outlives us and no failure looks like success:
+// argument array and no shell, own process group, tied to our life by setpriv on Linux, stderr drained and capped,
+// stdin closed unless given, and a stdout stream that ends only after the exit status was judged.
+
+import { spawn } from "node:child_process";
+import { existsSync } from "node:fs";
+import type { ByteStream } from "../../ports/byte-stream.ts";
+import type { AppError } from "../../domain/error.ts";
+
+export interface ToolExit {
+  readonly code: number | null;
+  readonly signal: string | null;
+  /** The last 64 KiB of stderr. */
+  readonly stderr: string;
+  /** ENOENT and the like: the program could not be started at all. */
+  readonly startError: Error | null;
+}
+
+export interface ToolOptions {
+  readonly command: string;
+  readonly args: readonly string[];
+  /** Added to PATH, HOME, LANG and TZ of ours; nothing else is inherited. No secrets: use files of mode 0600. */
+  readonly env?: Readonly<Record<string, string>>;
+  readonly cwd?: string;
+  readonly uid?: number;
+  readonly gid?: number;
+  readonly stdin?: ByteStream;
+  readonly signal: AbortSignal;
+  /** Turns an exit that is not a success into the adapter's error. */
+  fail(exit: ToolExit): AppError;
+  /** Default: code 0 and no signal. */
+  succeeded?(exit: ToolExit): boolean;
+  onStderrLine?(line: string): void;
+}
+
+export interface ToolProcess extends AsyncDisposable {
+  readonly pid: number | undefined;
+  /** Ends only when the program succeeded, else throws `fail(exit)`. Must be read (or disposed). */
+  readonly stdout: ByteStream;
+  /** Resolves when the program succeeded, else throws; do not use together with `stdout`. */
+  succeed(): Promise<ToolExit>;
+}
+
+const stderrTailBytes = 64 * 1024;
+/** How long a grandchild may keep our pipes open after the program itself has exited. */
+const pipeGraceMs = 2_000;
+const setprivPath =
+  process.platform === "linux" ? ["/usr/bin/setpriv", "/bin/setpriv"].find((path) => existsSync(path)) : undefined;
+
+export function toolEnvironment(extra: Readonly<Record<string, string>> = {}): Record<string, string> {
+  const env: Record<string, string> = { LANG: "C.UTF-8", LC_ALL: "C.UTF-8" };
+  for (const name of ["PATH", "HOME", "TZ", "TMPDIR", "SystemRoot", "USERPROFILE", "APPDATA"]) {
+    const value = process.env[name];
+    if (value !== undefined) env[name] = value;
+  }
+  return { ...env, ...extra };
+}
+
+export function spawnTool(options: ToolOptions): ToolProcess {
+  const { signal } = options;
+  signal.throwIfAborted();
+  const tied =
+    setprivPath === undefined
+      ? [options.command, ...options.args]
+      : [setprivPath, "--pdeathsig", "KILL", "--", options.command, ...options.args];
+  const child = spawn(tied[0]!, tied.slice(1), {
+    cwd: options.cwd,
+    env: toolEnvironment(options.env),
+    uid: options.uid,
+    gid: options.gid,
+    detached: process.platform !== "win32",
+    stdio: [options.stdin === undefined ? "ignore" : "pipe", "pipe", "pipe"],
+    windowsHide: true,
+  });
+
+  let stderr = "";
+  let pendingLine = "";
+  child.stderr!.setEncoding("utf8");
+  child.stderr!.on("data", (text: string) => {
+    stderr = (stderr + text).slice(-stderrTailBytes);
+    if (options.onStderrLine === undefined) return;
+    const lines = (pendingLine + text).split("\n");
+    pendingLine = (lines.pop() ?? "").slice(-stderrTailBytes);
+    for (const line of lines) options.onStderrLine(line.trimEnd());
+  });
+  child.stderr!.on("error", () => {});
+
+  function killGroup(how: NodeJS.Signals): void {
+    if (child.pid === undefined) return;
+    try {
+      if (process.platform === "win32") child.kill(how);
+      else process.kill(-child.pid, how);
+    } catch {
+      // The group is gone already.
+    }
+  }
+
+  let startError: Error | null = null;
+  let grace: ReturnType<typeof setTimeout> | undefined;
+  let closed = false;
+  const exited = new Promise<ToolExit>((resolve) => {
+    const settle = (code: number | null, exitSignal: string | null): void => {
+      closed = true;
+      clearTimeout(grace);
+      if (pendingLine !== "") options.onStderrLine?.(pendingLine.trimEnd());
+      resolve({ code, signal: exitSignal, stderr, startError });
+    };
+    child.on("error", (error) => {
+      startError = error;
+      if (child.pid === undefined) settle(null, null);
+    });
+    child.on("exit", () => {
+      grace = setTimeout(() => killGroup("SIGKILL"), pipeGraceMs);
+    });
+    child.stdout!.on("data", () => grace?.refresh());
+    child.stdout!.pause();
+    child.on("close", settle);
+  });
+
+  const onAbort = (): void => killGroup("SIGKILL");
+  signal.addEventListener("abort", onAbort, { once: true });
+
+  let stdinError: unknown;
+  const fed =
+    options.stdin === undefined
+      ? Promise.resolve()
+      : feed(options.stdin).catch((error: unknown) => {
+          stdinError = error;
+          killGroup("SIGKILL");
+        });
+
+  async function feed(input: ByteStream): Promise<void> {
+    const stdin = child.stdin!;
+    let broken = false;
+    stdin.on("error", () => {
+      broken = true; // EPIPE: the program stopped reading; its exit status says why.
+    });
+    for await (const chunk of input) {
+      if (broken || closed) return;
+      if (stdin.write(chunk)) continue;
+      await new Promise<void>((resolve) => {
+        const done = (): void => {
+          for (const event of ["drain", "close", "error"]) stdin.off(event, done);
+          resolve();
+        };
+        for (const event of ["drain", "close", "error"]) stdin.on(event, done);
+        void exited.then(done);
+      });
+    }
+    await new Promise<void>((resolve) => {
+      stdin.end(resolve);
+      void exited.then(() => resolve());
+    });
+  }
+
+  async function judge(): Promise<ToolExit> {
+    const exit = await exited;
+    signal.removeEventListener("abort", onAbort);
+    signal.throwIfAborted();
+    if (stdinError === undefined && exit.code === 0) await fed;
+    if (stdinError !== undefined) throw stdinError;
+    const succeeded = options.succeeded?.(exit) ?? (exit.code === 0 && exit.signal === null);
+    if (!succeeded || exit.startError !== null) throw options.fail(exit);
+    return exit;
+  }
+
+  async function* readStdout(): ByteStream {
+    try {
+      for await (const chunk of child.stdout!) yield chunk as Uint8Array;
+    } catch (error) {
+      if (!signal.aborted && startError === null) {
+        killGroup("SIGKILL");
+        await exited;
+        throw error;
+      }
+    }
+    await judge();
+  }
+
+  async function dispose(): Promise<void> {
+    signal.removeEventListener("abort", onAbort);
+    if (!closed) killGroup("SIGKILL");
+    child.stdout!.destroy();
+    child.stdin?.destroy();
+    await exited;
+  }
+
+  return {
+    pid: child.pid,
+    stdout: disposeOnReturn(readStdout(), dispose),
+    async succeed() {
+      child.stdout!.resume();
+      return judge();
+    },
+    [Symbol.asyncDispose]: dispose,
+  };
+}
+
+/** Whoever leaves the stream early, by `break` or by an error, also ends the process behind it. */
+async function* disposeOnReturn(stream: ByteStream, dispose: () => Promise<void>): ByteStream {
+  try {
+    yield* stream;
+  } finally {
+    await dispose();
+  }
+}

@@ -1,0 +1,5 @@
+// The registry of sources: one line each.
+
+import type { SourceDefinition } from "./definition.ts";
+
+export const sourceDefinitions: readonly SourceDefinition[] = [];

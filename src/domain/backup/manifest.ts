@@ -1,0 +1,75 @@
+// The commit record of an archive backup. A backup without one does not exist.
+
+import type { BackupType } from "./backup.ts";
+
+export const manifestFormat = "backupctl-manifest";
+export const manifestVersion = 1;
+
+export interface TableCount {
+  readonly schema: string;
+  readonly table: string;
+  readonly rows: number;
+}
+
+export interface RowCounts {
+  /** `snapshot`: counted in the dump's own snapshot; `stream`: rows counted in the dump stream; `lock`: under a read lock. */
+  readonly method: "snapshot" | "stream" | "lock" | "copy";
+  readonly tables: readonly TableCount[];
+}
+
+export interface ConsistencyPoint {
+  readonly at: string; // ISO 8601, UTC
+  /** Engine's own position, if any: exported snapshot id, binlog coordinates, data version. */
+  readonly token: string | null;
+}
+
+export interface ManifestSource {
+  readonly name: string;
+  readonly type: string;
+  /** Database name, file or first asset path: what the reader knows it by. */
+  readonly object: string;
+  readonly serverVersion: string | null;
+  readonly toolVersion: string | null;
+  readonly consistencyPoint: ConsistencyPoint | null;
+  readonly rowCounts: RowCounts | null;
+  readonly warnings: readonly string[];
+  /** Facts a restore needs (encoding, collation, character set, paths …). */
+  readonly facts: Readonly<Record<string, string | number | boolean | readonly string[]>>;
+}
+
+export interface ManifestPart {
+  /** Unique in the backup: `database`, `globals`, `assets`. */
+  readonly name: string;
+  readonly source: string;
+  /** `dump`, `dir.tar`, `sql`, `sqlite`, `files.tar`, `globals.sql`, `archive`. */
+  readonly format: string;
+  /** Object key relative to the storage's prefix. */
+  readonly key: string;
+  readonly plainBytes: number;
+  readonly compressedBytes: number;
+  readonly storedBytes: number;
+  readonly plainSha256: string; // 64 hex digits
+  readonly storedSha256: string;
+  readonly compression: { readonly algorithm: "zstd" | "gzip" | "none"; readonly level: number };
+  readonly encryption: { readonly scheme: string; readonly keyId: string } | null;
+}
+
+export interface Manifest {
+  readonly format: typeof manifestFormat;
+  readonly formatVersion: typeof manifestVersion;
+  readonly backupId: string;
+  readonly runId: string;
+  readonly project: string;
+  readonly type: BackupType;
+  /** Name of the schedule that ran; `ownRetention` tells whether it is a retention set of its own. */
+  readonly schedule: { readonly name: string; readonly ownRetention: boolean } | null;
+  readonly stem: string;
+  readonly timeZone: string;
+  readonly startedAt: string;
+  readonly finishedAt: string;
+  readonly host: { readonly name: string; readonly platform: string };
+  readonly program: { readonly name: "backupctl"; readonly version: string };
+  readonly sources: readonly ManifestSource[];
+  readonly parts: readonly ManifestPart[];
+  readonly warnings: readonly string[];
+}
