@@ -1,0 +1,15 @@
+// All migrations in order. A released one is never edited; the next one gets the next number.
+
+import type { Kysely } from "kysely";
+import { createRunsAndBackups } from "./0001-runs-and-backups.ts";
+import { createBackupLogView } from "./0002-backup-log-view.ts";
+
+export interface Migration {
+  readonly name: string;
+  up(db: Kysely<any>, engine: "sqlite" | "postgres"): Promise<void>;
+}
+
+export const migrations: readonly Migration[] = [
+  { name: "0001-runs-and-backups", up: createRunsAndBackups },
+  { name: "0002-backup-log-view", up: createBackupLogView },
+];
