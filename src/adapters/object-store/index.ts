@@ -1,5 +1,6 @@
 // The registry of archive storages: one line each.
 
 import type { ObjectStoreDefinition } from "./definition.ts";
+import { localStoreDefinition } from "./local/definition.ts";
 
-export const objectStoreDefinitions: readonly ObjectStoreDefinition[] = [];
+export const objectStoreDefinitions: readonly ObjectStoreDefinition[] = [localStoreDefinition];

@@ -11,6 +11,15 @@ export function requireObjectKey(key: string): void {
   if (wrong !== undefined) throw refusal("key", key, wrong);
 }
 
+export function isObjectKey(key: string): boolean {
+  return whatIsWrong(key, key.split("/")) === undefined;
+}
+
+/** The key of a probe's object: visible for a moment, and nobody else's. */
+export function probeKey(): string {
+  return `backupctl-probe-${crypto.randomUUID()}`;
+}
+
 /** A listing's prefix: its last segment may be empty or the beginning of a name. */
 export function requireListPrefix(prefix: string): void {
   const segments = prefix.split("/");
