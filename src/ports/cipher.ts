@@ -26,4 +26,8 @@ export interface Cipher {
   encrypt(plain: ByteStream, context: CipherContext, signal: AbortSignal): ByteStream;
   /** `context` absent: accepted from any backup (a file without its manifest). */
   decrypt(stored: ByteStream, context: CipherContext | undefined, signal: AbortSignal): ByteStream;
+  /** Seals a manifest's canonical bytes with the key; absent where the scheme has no secret to seal with. */
+  authenticate?(bytes: Uint8Array): Promise<string>;
+  /** False when no key at hand made `value` over `bytes`; throws `manifest_invalid` for a value of an unknown form. */
+  verifyAuthentication?(bytes: Uint8Array, value: string): Promise<boolean>;
 }

@@ -9,10 +9,12 @@ export interface CipherAdapterContext {
   readonly tools: ToolDirs;
   /** ENCRYPTION_KEY, or the content of the key file, for settings without a password of their own. */
   readonly defaultKey: () => Promise<{ readonly secret: string; readonly keyId: string }>;
+  /** The installation's own salt of 16 bytes (key-store.ts), so that a password has one key id on it; else one per process. */
+  readonly passwordSalt?: () => Promise<Uint8Array>;
 }
 
 export interface CipherModule<Config> {
-  open(config: Config, context: CipherAdapterContext): Cipher;
+  open(config: Config, context: CipherAdapterContext): Cipher | Promise<Cipher>;
 }
 
 export interface CipherDefinition<Config = any> {
