@@ -1,5 +1,6 @@
 // The registry of sources: one line each.
 
 import type { SourceDefinition } from "./definition.ts";
+import { postgresDefinition } from "./postgres/definition.ts";
 
-export const sourceDefinitions: readonly SourceDefinition[] = [];
+export const sourceDefinitions: readonly SourceDefinition[] = [postgresDefinition];

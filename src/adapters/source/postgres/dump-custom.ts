@@ -1,0 +1,36 @@
+// pg_dump in custom format, uncompressed, as a stream.
+
+import { AppError } from "../../../domain/error.ts";
+import type { ByteStream } from "../../../ports/byte-stream.ts";
+import type { ToolOptions } from "../../process/spawn-tool.ts";
+import { spawnTool } from "../../process/spawn-tool.ts";
+import { translateToolExit } from "./tool-error.ts";
+
+export const archiveMagic = Buffer.from("PGDMP");
+
+/** `onLocked` is called at the first byte: pg_dump writes it after it holds the locks on all its tables. */
+export async function* streamCustomDump(
+  database: string,
+  tool: Omit<ToolOptions, "fail">,
+  onLocked: () => void,
+): ByteStream {
+  const doing = `pg_dump of database "${database}"`;
+  const dump = spawnTool({ ...tool, fail: (exit) => translateToolExit(exit, doing, "source_failed") });
+  let head: Uint8Array | undefined = new Uint8Array(0);
+  for await (const chunk of dump.stdout) {
+    if (head === undefined) {
+      yield chunk;
+      continue;
+    }
+    head = Buffer.concat([head, chunk]);
+    if (head.length < archiveMagic.length) continue;
+    if (!archiveMagic.equals(head.subarray(0, archiveMagic.length))) {
+      throw new AppError("source_failed", `${doing} did not write an archive: it does not begin with PGDMP`);
+    }
+    onLocked();
+    const first: Uint8Array = head;
+    head = undefined;
+    yield first;
+  }
+  if (head !== undefined) throw new AppError("source_failed", `${doing} ended well but wrote no archive`);
+}

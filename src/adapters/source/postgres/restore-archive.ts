@@ -1,0 +1,180 @@
+// Restores an archive of pg_dump into one database. What can be known beforehand (extensions, roles) is checked before
+// anything is written.
+
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { AppError } from "../../../domain/error.ts";
+import type { ByteStream } from "../../../ports/byte-stream.ts";
+import type { RestoreOptions, RestorePart } from "../../../ports/source.ts";
+import { spawnTool } from "../../process/spawn-tool.ts";
+import { type ArchiveHead, peekArchive } from "./archive-toc.ts";
+import { findRestoreClients } from "./client-tools.ts";
+import { connect, type PostgresConnection } from "./connection.ts";
+import { quoteIdentifier } from "./identifier.ts";
+import { readToEnd } from "./read-to-end.ts";
+import type { RestorePlace } from "./restore-place.ts";
+import { selectTables } from "./select-entries.ts";
+import { spoolToFile } from "./spool-to-file.ts";
+import { openTmpSpace } from "./tmp-space.ts";
+import { openToolLogin } from "./tool-login.ts";
+import { translateToolExit } from "./tool-error.ts";
+import { collectWarnings } from "./tool-warnings.ts";
+import { openUnpackedDump } from "./unpacked-dump.ts";
+
+export async function restoreArchive(
+  place: RestorePlace,
+  part: RestorePart,
+  options: RestoreOptions,
+  signal: AbortSignal,
+): Promise<readonly string[]> {
+  if (part.format === "dir.tar") {
+    await using dump = await openUnpackedDump(part.stream, place.context.tmpDir, signal);
+    return await runPgRestore(place, dump.head, options, signal, { file: dump.path, format: "directory" });
+  }
+  const { head, stream } = await peekArchive(part.stream);
+  let warnings: readonly string[] = [];
+  await readToEnd(stream, async (whole) => {
+    if (options.jobs <= 1) {
+      warnings = await runPgRestore(place, head, options, signal, { stdin: whole });
+      return;
+    }
+    // Parallel jobs need a file that each of them can seek in.
+    const expectedBytes = part.facts["databaseBytes"];
+    const neededBytes = typeof expectedBytes === "number" ? expectedBytes : null;
+    await using space = await openTmpSpace(place.context.tmpDir, neededBytes, "a restore with parallel jobs");
+    const file = join(space.path, "archive.dump");
+    await spoolToFile(whole, file, signal);
+    warnings = await runPgRestore(place, head, options, signal, { file, format: "custom" });
+  });
+  return warnings;
+}
+
+type ArchiveInput = { readonly stdin: ByteStream } | { readonly file: string; readonly format: "custom" | "directory" };
+
+async function runPgRestore(
+  place: RestorePlace,
+  head: ArchiveHead,
+  options: RestoreOptions,
+  signal: AbortSignal,
+  input: ArchiveInput,
+): Promise<readonly string[]> {
+  const warnings = collectWarnings(place.context);
+  const clients = await findRestoreClients(place.context.tools, head.toolVersion, signal);
+  if (clients.warning !== null) place.context.log("warn", clients.warning);
+  await using held = new AsyncDisposableStack();
+  const login = held.use(await openToolLogin(place.config, place.context.tmpDir));
+  const isSuperuser = await prepareTarget(place, head, options, signal);
+  const list = listEntries(place, head, options, isSuperuser);
+  for (const warning of list.warnings) warnings.add(warning);
+  const args = [
+    "--exit-on-error",
+    "--no-password",
+    `--dbname=${login.connectionTo(place.database)}`,
+    ...(place.clean ? ["--clean", "--if-exists"] : []),
+    ...(place.inPlace && options.jobs <= 1 ? ["--single-transaction"] : []),
+    ...(options.jobs > 1 ? [`--jobs=${options.jobs}`] : []),
+    ...(options.noOwner ? ["--no-owner"] : []),
+    ...(options.noPrivileges ? ["--no-privileges"] : []),
+    ...(options.schemaOnly ? ["--schema-only"] : []),
+    ...(options.dataOnly ? ["--data-only"] : []),
+    ...(options.dataOnly && isSuperuser ? ["--disable-triggers"] : []),
+  ];
+  if (list.dumpIds !== undefined) {
+    const space = held.use(await openTmpSpace(place.context.tmpDir, null, "the list of a restore"));
+    const listFile = join(space.path, "list");
+    await writeFile(listFile, list.dumpIds.map((id) => `${id};\n`).join(""), { mode: 0o600 });
+    args.push(`--use-list=${listFile}`);
+  }
+  if ("file" in input) args.push(`--format=${input.format}`, "--", input.file);
+  else args.push("--format=custom");
+  await using tool = spawnTool({
+    command: clients.program("pg_restore"),
+    args,
+    env: login.env,
+    signal,
+    ...("stdin" in input ? { stdin: input.stdin } : {}),
+    onStderrLine: warnings.readLine,
+    fail: (exit) => translateToolExit(exit, `pg_restore into database "${place.database}"`, "restore_failed"),
+  });
+  await tool.succeed();
+  return warnings.list();
+}
+
+/** Undefined ids: everything. Comments on what only a superuser owns would stop everybody else. */
+function listEntries(place: RestorePlace, head: ArchiveHead, options: RestoreOptions, isSuperuser: boolean) {
+  if (options.tables.length > 0) return selectTables(head, options.tables, !place.inPlace);
+  const isForeignComment = (kind: string, name: string): boolean =>
+    kind === "COMMENT" && (name.startsWith("EXTENSION ") || name === "SCHEMA public");
+  const kept = head.entries.filter((entry) => isSuperuser || !isForeignComment(entry.kind, entry.name));
+  if (kept.length === head.entries.length) return { dumpIds: undefined, warnings: [] };
+  return { dumpIds: kept.map((entry) => entry.dumpId), warnings: [] };
+}
+
+/** Checks and prepares; returns whether we are a superuser. */
+async function prepareTarget(
+  place: RestorePlace,
+  head: ArchiveHead,
+  options: RestoreOptions,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const { config, database } = place;
+  await using connection = await connect(config, { database, signal, errorCode: "restore_failed" });
+  const [me] = await connection.run<{ super: boolean }>(
+    "asking for our own rights",
+    "SELECT rolsuper AS super FROM pg_roles WHERE rolname = current_user",
+  );
+  if (options.dataOnly) return me?.super === true;
+  await checkExtensions(connection, head);
+  if (!options.noOwner) await checkOwners(connection, head);
+  if (!place.inPlace && options.tables.length === 0) await createMissingSchemas(connection, head);
+  return me?.super === true;
+}
+
+async function checkExtensions(connection: PostgresConnection, head: ArchiveHead): Promise<void> {
+  const needed = head.entries.filter((entry) => entry.kind === "EXTENSION").map((entry) => entry.name);
+  if (needed.length === 0) return;
+  const missing = await connection.run<{ name: string }>(
+    "looking for the extensions",
+    "SELECT name FROM unnest($1::text[]) AS needed (name) WHERE name NOT IN (SELECT name FROM pg_available_extensions)",
+    [needed],
+  );
+  if (missing.length === 0) return;
+  const names = missing.map((row) => row.name);
+  throw new AppError(
+    "restore_failed",
+    `the target server lacks the extensions that the backup needs: ${names.join(", ")}`,
+    {
+      hint: "install their packages on the target server and run it again",
+      details: { extensions: names },
+    },
+  );
+}
+
+async function checkOwners(connection: PostgresConnection, head: ArchiveHead): Promise<void> {
+  const owners = [...new Set(head.entries.map((entry) => entry.owner).filter((owner) => owner !== null))];
+  const missing = await connection.run<{ name: string }>(
+    "looking for the owners' roles",
+    "SELECT name FROM unnest($1::text[]) AS needed (name) WHERE name NOT IN (SELECT rolname FROM pg_roles)",
+    [owners],
+  );
+  if (missing.length === 0) return;
+  const names = missing.map((row) => row.name);
+  throw new AppError(
+    "restore_failed",
+    `the target server lacks roles that own objects of the backup: ${names.join(", ")}`,
+    {
+      hint: "restore the roles first (the globals part), or use --no-owner and --no-privileges",
+      details: { roles: names },
+    },
+  );
+}
+
+/** A dump with `data_only` or of single tables by other programs has no schema entries. */
+async function createMissingSchemas(connection: PostgresConnection, head: ArchiveHead): Promise<void> {
+  const brought = new Set(head.entries.filter((entry) => entry.kind === "SCHEMA").map((entry) => entry.name));
+  const tables = head.entries.filter((entry) => entry.kind === "TABLE" && entry.schema !== null);
+  for (const schema of new Set(tables.map((entry) => entry.schema!))) {
+    if (brought.has(schema)) continue;
+    await connection.run("creating a schema", `CREATE SCHEMA IF NOT EXISTS ${quoteIdentifier(schema)}`);
+  }
+}

@@ -1,0 +1,109 @@
+// Gives a restored database its name, in one transaction with moving the old one aside; then drops the old one.
+
+import { AppError } from "../../../domain/error.ts";
+import type { SourceContext } from "../../../ports/source.ts";
+import { readForeignError, translateQueryError } from "./connection-error.ts";
+import type { PostgresConnection } from "./connection.ts";
+import { settingClause } from "./create-database.ts";
+import { quoteIdentifier, quoteLiteral } from "./identifier.ts";
+import { databaseExists, dropDatabase, listSessions, sessionsInTheWay, terminateSessions } from "./maintenance.ts";
+
+export interface SwapRequest {
+  readonly from: string;
+  readonly to: string;
+  /** Name of the old database for the moment between swap and drop. */
+  readonly aside: string;
+  readonly stopConnections: boolean;
+  /** The database's own comment; it replaces our mark. */
+  readonly comment: string | null;
+  readonly log: SourceContext["log"];
+}
+
+const attempts = 50;
+
+export async function swapDatabases(connection: PostgresConnection, request: SwapRequest): Promise<void> {
+  const replaces = await databaseExists(connection, request.to);
+  if (replaces) await handOnProperties(connection, request);
+  for (let attempt = 1; ; attempt++) {
+    if (replaces && request.stopConnections) await terminateSessions(connection, request.to);
+    try {
+      await renameBoth(connection, request, replaces);
+      break;
+    } catch (error) {
+      await connection.query("ROLLBACK").catch(() => {});
+      const { code, message } = readForeignError(error);
+      if (code === "42P04") {
+        throw new AppError("target_not_empty", `database "${request.to}" was created meanwhile: ${message}`, {
+          cause: error,
+        });
+      }
+      const inUse = code === "55006";
+      const sessions = inUse && replaces ? await listSessions(connection, request.to) : [];
+      if (sessions.length > 0 && !request.stopConnections) throw sessionsInTheWay(request.to, sessions);
+      if (!inUse || attempt === attempts) {
+        throw translateQueryError(error, `renaming "${request.from}" to "${request.to}"`, "restore_failed");
+      }
+      await Bun.sleep(100);
+    }
+  }
+  if (!replaces) return;
+  try {
+    await dropDatabase(connection, request.aside);
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    request.log("warn", `the replaced database stays as "${request.aside}": ${reason}`);
+  }
+}
+
+async function renameBoth(connection: PostgresConnection, request: SwapRequest, replaces: boolean): Promise<void> {
+  const [from, to, aside] = [request.from, request.to, request.aside].map(quoteIdentifier);
+  await connection.query("BEGIN");
+  const comment = request.comment === null ? "NULL" : quoteLiteral(request.comment);
+  if (!replaces) await connection.query(`COMMENT ON DATABASE ${from} IS ${comment}`);
+  if (replaces) await connection.query(`ALTER DATABASE ${to} RENAME TO ${aside}`);
+  await connection.query(`ALTER DATABASE ${from} RENAME TO ${to}`);
+  await connection.query("COMMIT");
+}
+
+/** A database that is replaced keeps its owner, grants, settings, connection limit and comment: they belong to the place. */
+async function handOnProperties(connection: PostgresConnection, request: SwapRequest): Promise<void> {
+  const [from, to] = [request.from, request.to].map(quoteIdentifier);
+  const [old] = await connection.run<{
+    owner: string;
+    limit: number;
+    comment: string | null;
+    hasGrants: boolean;
+    grants: string[];
+    settings: { role: string | null; settings: string[] }[];
+  }>(
+    `reading the properties of "${request.to}"`,
+    `SELECT pg_get_userbyid(datdba)::text AS owner, datconnlimit AS limit,
+      shobj_description(oid, 'pg_database') AS comment, datacl IS NOT NULL AS "hasGrants",
+      ARRAY(SELECT privilege_type || ' ON DATABASE ' || quote_ident($2) || ' TO '
+          || (CASE grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(grantee)) END)
+          || CASE WHEN is_grantable THEN ' WITH GRANT OPTION' ELSE '' END
+        FROM aclexplode(datacl)) AS grants,
+      (SELECT coalesce(jsonb_agg(jsonb_build_object('role', r.rolname, 'settings', to_jsonb(s.setconfig))), '[]')
+        FROM pg_db_role_setting AS s LEFT JOIN pg_roles AS r ON r.oid = s.setrole
+        WHERE s.setdatabase = d.oid) AS settings
+    FROM pg_database AS d WHERE datname = $1`,
+    [request.to, request.from],
+  );
+  if (old === undefined) return;
+  const comment = old.comment === null ? "NULL" : quoteLiteral(old.comment);
+  const statements = [
+    ...(old.limit === -1 ? [] : [`ALTER DATABASE ${from} CONNECTION LIMIT ${old.limit}`]),
+    ...(old.hasGrants
+      ? [`REVOKE ALL ON DATABASE ${from} FROM PUBLIC`, ...old.grants.map((grant) => `GRANT ${grant}`)]
+      : []),
+    ...old.settings.flatMap(({ role, settings }) => {
+      const subject = role === null ? `DATABASE ${from}` : `ROLE ${quoteIdentifier(role)} IN DATABASE ${from}`;
+      return settings.map((setting) => `ALTER ${subject} SET ${settingClause(setting)}`);
+    }),
+    `COMMENT ON DATABASE ${from} IS ${comment}`,
+    `ALTER DATABASE ${from} OWNER TO ${quoteIdentifier(old.owner)}`,
+  ];
+  for (const statement of statements) {
+    await connection.run(`handing on the properties of "${request.to}" (${to})`, statement);
+  }
+}
