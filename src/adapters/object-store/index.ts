@@ -2,5 +2,6 @@
 
 import type { ObjectStoreDefinition } from "./definition.ts";
 import { localStoreDefinition } from "./local/definition.ts";
+import { s3StoreDefinition } from "./s3/definition.ts";
 
-export const objectStoreDefinitions: readonly ObjectStoreDefinition[] = [localStoreDefinition];
+export const objectStoreDefinitions: readonly ObjectStoreDefinition[] = [localStoreDefinition, s3StoreDefinition];

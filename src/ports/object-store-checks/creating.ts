@@ -44,6 +44,7 @@ export const creatingChecks: readonly ObjectStoreCheck[] = [
     effort: "quick",
     async run(place) {
       const { store, prefix, signal } = place;
+      await store.probe(signal); // Some stores only then know what they can.
       if (!store.capabilities.conditionalCreate) return "not checked: the storage cannot refuse by itself";
       const key = `${prefix}race.json`;
       const offers = [31, 32, 33, 34].map((seed) => sampleBytes(500, seed));

@@ -1,0 +1,48 @@
+// Writes, reads and deletes one small object, and learns on the way what the store can do.
+
+import { AppError } from "../../../domain/error.ts";
+import { probeKey } from "../object-key.ts";
+import type { S3Connection } from "./connection.ts";
+import { createObject, isRefusedCondition } from "./create-object.ts";
+import { isCode } from "./errors.ts";
+import { putObject } from "./put-object.ts";
+import { readObject } from "./read-object.ts";
+import { deleteObject } from "./upload.ts";
+
+export async function probeStore(connection: S3Connection, signal: AbortSignal): Promise<void> {
+  const key = probeKey();
+  const bytes = Buffer.from(key);
+  const tags = { type: "probe" };
+  await createObject(connection, key, bytes, { signal, tags });
+  try {
+    if (connection.features.conditions === "asked") await learnConditions(connection, key, bytes, signal);
+    const stored = Buffer.concat(await Array.fromAsync(readObject(connection, key, 0, signal)));
+    if (Buffer.compare(stored, bytes) !== 0) {
+      throw new AppError("storage_failed", `${connection.location} gave back other bytes than were written`);
+    }
+  } finally {
+    await deleteObject(connection, key, AbortSignal.any([signal, AbortSignal.timeout(60_000)])).catch(
+      (error: unknown) => {
+        throw connection.fail(error, `deleting ${key}`, signal);
+      },
+    );
+  }
+}
+
+async function learnConditions(
+  connection: S3Connection,
+  key: string,
+  body: Uint8Array,
+  signal: AbortSignal,
+): Promise<void> {
+  const { features } = connection;
+  try {
+    await putObject(connection, { key, body, tags: undefined, createOnly: true, signal });
+    features.conditions = "ignored";
+  } catch (error) {
+    if (!isRefusedCondition(error) && !isCode(error, "ConditionalRequestConflict")) {
+      throw connection.fail(error, `writing ${key}`, signal);
+    }
+    features.conditions = "honoured";
+  }
+}
