@@ -42,7 +42,8 @@ export function describeCipherContract(
   open: () => Promise<CipherSubject>,
   options: CipherContractOptions,
 ): void {
-  const test = options.test ?? plainTest;
+  const registered = options.test ?? plainTest;
+  const test = (title: string, run: () => Promise<void>): void => registered(title, run, 60_000);
   const { segmentBytes, headerBytes, storedSegmentBytes, attempts } = options;
   let opening: Promise<CipherSubject> | undefined;
   const subject = (): Promise<CipherSubject> => (opening ??= open());

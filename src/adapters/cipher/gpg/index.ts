@@ -76,11 +76,13 @@ function decryptProblem(exit: ToolExit, status: GpgStatus, keyId: string): AppEr
   const missing = missingTool(exit, "gpg", "gnupg");
   if (missing !== undefined) return missing;
   const needed = status.recipients();
-  if (status.has("BEGIN_DECRYPTION") || status.has("GOODMDC") || needed.length === 0) {
+  const isLocked = status.has("ERROR pkdecrypt_failed");
+  // Once the session key was found, whatever goes wrong is the file's fault.
+  if (status.has("DECRYPTION_KEY") || !(isLocked || status.has("NO_SECKEY"))) {
     return new AppError("backup_corrupt", `the gpg file is damaged: ${lastWords(exit)}`);
   }
   const names = needed.join(", ");
-  if (!status.has("NO_SECKEY")) {
+  if (isLocked) {
     return new AppError("wrong_key", `gpg could not unlock the private key ${names}: ${lastWords(exit)}`, {
       hint: "set encryption.passphrase_file to a file that holds the key's passphrase",
       details: { keyId: names },

@@ -4,6 +4,7 @@ const prefix = "[GNUPG:] ";
 
 export interface GpgStatus {
   add(line: string): void;
+  /** A keyword, or `ERROR` and what failed. */
   has(keyword: string): boolean;
   /** Key ids the file was encrypted to. */
   recipients(): readonly string[];
@@ -18,7 +19,7 @@ export function readStatus(): GpgStatus {
     add(line) {
       if (!line.startsWith(prefix)) return;
       const [keyword, argument] = line.slice(prefix.length).split(" ");
-      keywords.add(keyword!);
+      keywords.add(keyword === "ERROR" ? `ERROR ${argument}` : keyword!);
       if (keyword === "ENC_TO" && argument !== undefined) recipients.add(argument);
     },
     has: (keyword) => keywords.has(keyword),
