@@ -1,0 +1,107 @@
+// One dump of the asset paths: a single part, and what it left out or found changing.
+
+import { accessSync, constants, lstatSync } from "node:fs";
+import { AppError } from "../../../domain/error.ts";
+import type { Dump, DumpRequest, SourceContext } from "../../../ports/source.ts";
+import { archivePaths } from "./archive-paths.ts";
+import { toBytePath, toFsPath } from "./byte-path.ts";
+import { compileExcludes } from "./exclude.ts";
+import { readOwnerNames } from "./owner-names.ts";
+import { walkTree } from "./walk-tree.ts";
+import { createWarningList } from "./warning-list.ts";
+
+export interface FilesSettings {
+  /** Absolute and normal. */
+  readonly paths: readonly string[];
+  readonly exclude: readonly string[];
+}
+
+/** Why a path cannot be read (`ENOENT`), or undefined. */
+export function findFault(path: string): string | undefined {
+  try {
+    accessSync(path, constants.R_OK);
+    return undefined;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code ?? "unknown error";
+  }
+}
+
+export function requireSomePath(paths: readonly string[]): void {
+  const faults = paths.map((path) => ({ path, fault: findFault(path) }));
+  if (faults.some(({ fault }) => fault === undefined)) return;
+  const list = faults.map(({ path, fault }) => `${path} (${fault})`).join(", ");
+  throw new AppError("source_failed", `none of the asset paths can be read: ${list}`, {
+    hint: "check assets.paths, and that the directories are mounted here",
+  });
+}
+
+export function dumpFiles(settings: FilesSettings, context: SourceContext, request: DumpRequest): Dump {
+  const { signal } = request;
+  signal.throwIfAborted();
+  requireSomePath(settings.paths);
+  const warnings = createWarningList((level, message) => context.log(level, message));
+  const counts = { entries: 0, files: 0, directories: 0, bytes: 0, dataBytes: 0 };
+  const startedAt = new Date().toISOString();
+  let ended = false;
+
+  async function* stream(): AsyncGenerator<Uint8Array> {
+    yield* archivePaths({
+      roots: settings.paths.map(toBytePath),
+      excludes: compileExcludes(settings.exclude),
+      skip: new Set([toBytePath(context.tmpDir)]),
+      warnings,
+      owners: readOwnerNames(),
+      signal,
+      counts,
+    });
+    ended = true;
+  }
+
+  return {
+    serverVersion: null,
+    toolVersion: null,
+    async *parts() {
+      yield { suffix: "", format: "files.tar", stream: stream() };
+    },
+    async summary() {
+      if (!ended) throw new AppError("source_failed", "the archive of files was not read to its end");
+      return {
+        consistencyPoint: { at: startedAt, token: null },
+        rowCounts: null,
+        warnings: warnings.list(),
+        facts: { paths: settings.paths, ...counts },
+      };
+    },
+    async [Symbol.asyncDispose]() {},
+  };
+}
+
+/** Sizes of what a dump would hold; null when counting takes longer than the limit. */
+export async function estimateBytes(
+  settings: FilesSettings,
+  signal: AbortSignal,
+  limitMs = 2_000,
+): Promise<number | null> {
+  const started = performance.now();
+  let bytes = 1024;
+  let seen = 0;
+  const quiet = createWarningList(() => {});
+  const roots = settings.paths.map(toBytePath);
+  for (const found of walkTree({
+    roots,
+    excludes: compileExcludes(settings.exclude),
+    skip: new Set(),
+    warnings: quiet,
+  })) {
+    bytes += 1536;
+    if (found.stats === null) {
+      const stats = lstatSync(toFsPath(found.path), { throwIfNoEntry: false });
+      bytes += Math.min(stats?.size ?? 0, (stats?.blocks ?? 0) * 512 + 4096);
+    }
+    if (++seen % 1_000 !== 0) continue;
+    if (performance.now() - started > limitMs) return null;
+    await new Promise(setImmediate);
+    signal.throwIfAborted();
+  }
+  return bytes;
+}

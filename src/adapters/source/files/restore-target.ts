@@ -1,0 +1,170 @@
+// A target for an archive of files: its asset paths themselves (`original`), or a directory that gets them below it.
+
+import { mkdirSync, mkdtempSync, statfsSync, statSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { AppError } from "../../../domain/error.ts";
+import type { RestorePart, RestoreTarget, SourceContext, TargetRequest, TargetState } from "../../../ports/source.ts";
+import { isWithin, showPath, toBytePath, toFsPath, toMemberName } from "./byte-path.ts";
+import { extractTar, type ExtractOptions } from "./extract-tar.ts";
+import { readOwnerNames } from "./owner-names.ts";
+import { removeTree } from "./remove-tree.ts";
+import { closePlace, countExisting, listNames, openPlace, swapPlaces, type Place } from "./swap-places.ts";
+import { requireEntries } from "./verify-tar.ts";
+import { createWarningList } from "./warning-list.ts";
+
+export const originalTarget = "original";
+
+export function inspectPaths(paths: readonly string[]): TargetState {
+  const found = paths.flatMap((path) => {
+    const stats = statSync(path, { throwIfNoEntry: false });
+    if (stats === undefined) return [];
+    const entries = stats.isDirectory() ? listNames(toBytePath(path)).length : 1;
+    return [{ path, entries, text: stats.isDirectory() ? `${path} with ${entries} entries` : `the file ${path}` }];
+  });
+  return {
+    exists: found.length > 0,
+    empty: found.every(({ entries }) => entries === 0),
+    description: found.length === 0 ? "nothing" : found.map(({ text }) => text).join(", "),
+  };
+}
+
+export function openFilesTarget(
+  request: TargetRequest,
+  configured: readonly string[],
+  context: SourceContext,
+): RestoreTarget {
+  const { database, mode } = request;
+  request.signal.throwIfAborted();
+  if (mode === "append")
+    throw new AppError("unsupported", "files cannot be restored in mode append", {
+      hint: "restore into an empty directory and copy what you need, or use mode drop",
+    });
+  const original = database === originalTarget;
+  const directory = original ? null : resolve(database);
+  const places: Place[] = [];
+  let committed = false;
+
+  function requireEmpty(paths: readonly string[]): void {
+    const state = inspectPaths(paths);
+    if (mode !== "create" || state.empty) return;
+    throw new AppError("target_not_empty", `the target of the files is not empty: ${state.description}`, {
+      hint: "choose an empty directory, or replace what is there with --mode drop",
+    });
+  }
+  if (directory !== null) requireEmpty([directory]);
+  else if (configured.length > 0) requireEmpty(configured);
+
+  function openPlaces(facts: RestorePart["facts"]): void {
+    if (directory !== null && mode === "create") {
+      places.push(openPlace("", toBytePath(directory)));
+      return;
+    }
+    const paths = Array.isArray(facts["paths"]) ? (facts["paths"] as string[]) : configured;
+    if (paths.length === 0)
+      throw new AppError("unsupported", "the asset paths of this archive are not known", {
+        hint: "restore it into an empty directory with --assets DIRECTORY",
+      });
+    requireEmpty(directory === null ? paths : []);
+    for (const path of outermost(paths))
+      places.push(
+        openPlace(toMemberName(toBytePath(path)), toBytePath(directory === null ? path : join(directory, path))),
+      );
+  }
+
+  return {
+    swaps: true,
+    async restore(part, options, signal) {
+      if (places.length === 0) openPlaces(part.facts);
+      requireSpace(places[0]!.workDir, part.facts);
+      const warnings = createWarningList((level, message) => context.log(level, message));
+      const { entries } = await extractTar({
+        stream: part.stream,
+        ...locateIn(places),
+        owners: options.noOwner ? null : readOwnerNames(),
+        warnings,
+        signal,
+      });
+      requireEntries(entries, part.facts);
+      return { warnings: warnings.list() };
+    },
+    countRows: async () => [],
+    async commit() {
+      const filled = mode === "create" ? places.find((place) => countExisting(place) > 0) : undefined;
+      if (filled !== undefined)
+        throw new AppError("target_not_empty", `${showPath(filled.final)} was filled while the restore ran`);
+      swapPlaces(places);
+      committed = true;
+    },
+    async [Symbol.asyncDispose]() {
+      for (const place of places.splice(0)) {
+        if (committed) removeTree(place.workDir);
+        else closePlace(place);
+      }
+    },
+  };
+}
+
+/** Unpacks into a directory of its own, with owners and devices left out, and throws it away. */
+export function openFilesDrill(context: SourceContext): RestoreTarget {
+  const workDir = toBytePath(mkdtempSync(join(context.tmpDir, "drill-")));
+  mkdirSync(toFsPath(`${workDir}/new`), { mode: 0o700 });
+  const place = {
+    member: "",
+    final: workDir,
+    workDir,
+    staged: `${workDir}/new`,
+    keepsDirectory: false,
+    createdParents: [],
+  };
+  return {
+    swaps: true,
+    async restore(part, _options, signal) {
+      requireSpace(workDir, part.facts);
+      const warnings = createWarningList((level, message) => context.log(level, message));
+      const { entries } = await extractTar({
+        stream: part.stream,
+        ...locateIn([place]),
+        owners: null,
+        warnings,
+        signal,
+      });
+      requireEntries(entries, part.facts);
+      return { warnings: [] };
+    },
+    countRows: async () => [],
+    async commit() {},
+    async [Symbol.asyncDispose]() {
+      removeTree(workDir);
+    },
+  };
+}
+
+function locateIn(places: readonly Place[]): Pick<ExtractOptions, "locate" | "madeDirectories"> {
+  const wanted = places.map((place) => ({
+    base: place.staged,
+    prefix: place.member === "" || place.member === "." ? [] : place.member.split("/"),
+  }));
+  return {
+    madeDirectories: new Set(places.filter(({ member }) => member === "").map(({ staged }) => staged)),
+    locate(segments) {
+      const found = wanted.find(({ prefix }) => prefix.every((segment, index) => segments[index] === segment));
+      return found && { base: found.base, segments: segments.slice(found.prefix.length) };
+    },
+  };
+}
+
+/** A path inside another one is restored with it. */
+function outermost(paths: readonly string[]): readonly string[] {
+  return [...new Set(paths)].filter((path) => !paths.some((other) => other !== path && isWithin(path, other)));
+}
+
+function requireSpace(workDir: string, facts: RestorePart["facts"]): void {
+  const { dataBytes } = facts;
+  if (typeof dataBytes !== "number") return;
+  const { bavail, bsize } = statfsSync(toFsPath(workDir) as string);
+  const freeBytes = bavail * bsize;
+  if (dataBytes <= freeBytes) return;
+  throw new AppError("disk_full", `the files need ${dataBytes} bytes, the target has ${freeBytes} free`, {
+    hint: "free some space, or choose another directory",
+  });
+}
