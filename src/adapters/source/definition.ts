@@ -11,6 +11,8 @@ export interface SourceDefinition<Config = any> {
   readonly type: string;
   /** Fields that hold a secret carry `.meta({ secret: true })`. */
   readonly config: z.ZodType<Config>;
+  /** The same server with another database, file or directory: for safety backups and restores elsewhere. */
+  atDatabase(config: Config, database: string): Config;
   /** Loaded only when a source of this type is used. */
   load(): Promise<SourceModule<Config>>;
 }

@@ -1,0 +1,8 @@
+// Every command, in the order of the help text.
+
+import { backupCommands } from "./commands/backup-specs.ts";
+import { restoreCommands } from "./commands/restore-specs.ts";
+import { setupCommands } from "./commands/setup-specs.ts";
+import type { CommandSpec } from "./command-spec.ts";
+
+export const commandSpecs: readonly CommandSpec[] = [...backupCommands, ...restoreCommands, ...setupCommands];

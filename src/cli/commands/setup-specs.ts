@@ -1,0 +1,109 @@
+// Commands that set the program up and look at it.
+
+import type { CommandSpec } from "../command-spec.ts";
+
+export const setupCommands: readonly CommandSpec[] = [
+  {
+    name: "init",
+    summary: "write a first configuration, by asking or from flags",
+    options: [
+      {
+        flags: "--answer <key=value>",
+        description: "answer a question without a terminal (may be given several times)",
+        repeatable: true,
+      },
+      { flags: "--output <file>", description: "file to write (default backupctl.yml; secrets go to .env beside it)" },
+      { flags: "--force", description: "replace files that are there" },
+    ],
+    examples: [
+      "backupctl init",
+      "backupctl init --answer name=shop --answer engine=postgres --answer host=db --answer database=shop",
+    ],
+    load: () => import("./init.ts"),
+  },
+  {
+    name: "test",
+    summary: "try the connections to sources, storages and channels",
+    arguments: [{ syntax: "[project]", description: "only this project" }],
+    examples: ["backupctl test", "backupctl test shop --json"],
+    load: () => import("./test.ts"),
+  },
+  {
+    name: "config validate",
+    summary: "check the configuration and name every problem with its line",
+    examples: ["backupctl config validate", "backupctl config validate -c /etc/backupctl/backupctl.yml"],
+    load: () => import("./config-validate.ts"),
+  },
+  {
+    name: "config show",
+    summary: "print the resolved configuration, secrets masked",
+    arguments: [{ syntax: "[project]", description: "only this project" }],
+    examples: ["backupctl config show", "backupctl config show shop"],
+    load: () => import("./config-show.ts"),
+  },
+  {
+    name: "config schema",
+    summary: "print the JSON Schema of the configuration file, for editors",
+    examples: ["backupctl config schema > backupctl.schema.json"],
+    load: () => import("./config-schema.ts"),
+  },
+  {
+    name: "storage list",
+    summary: "list the configured storages",
+    examples: ["backupctl storage list", "backupctl storage list --json"],
+    load: () => import("./storage-list.ts"),
+  },
+  {
+    name: "storage check",
+    summary: "prove on a storage itself that it keeps its promises, and print what it supports",
+    arguments: [{ syntax: "[storage]", description: "only this storage" }],
+    options: [{ flags: "--full", description: "also list more than 1000 objects" }],
+    examples: ["backupctl storage check", "backupctl storage check offsite"],
+    load: () => import("./storage-check.ts"),
+  },
+  {
+    name: "key generate",
+    summary: "make a new encryption key file",
+    arguments: [{ syntax: "[file]", description: "file to write (default: the configured key file)" }],
+    examples: ["backupctl key generate", "backupctl key generate /root/backupctl.key"],
+    load: () => import("./key-generate.ts"),
+  },
+  {
+    name: "key list",
+    summary: "list the keys that the configuration uses, by id",
+    examples: ["backupctl key list"],
+    load: () => import("./key-list.ts"),
+  },
+  {
+    name: "key recovery-kit",
+    summary: "write all that is needed to read the backups without this machine",
+    arguments: [{ syntax: "<file>", description: "file to write; keep it off this machine" }],
+    examples: ["backupctl key recovery-kit /media/usb/recovery-kit.txt"],
+    load: () => import("./key-recovery-kit.ts"),
+  },
+  {
+    name: "db migrate",
+    summary: "bring the state store's schema up to date",
+    examples: ["backupctl db migrate"],
+    load: () => import("./db-migrate.ts"),
+  },
+  {
+    name: "db status",
+    summary: "show the state store and its migrations",
+    examples: ["backupctl db status"],
+    load: () => import("./db-status.ts"),
+  },
+  {
+    name: "completion",
+    summary: "print the completion script of a shell",
+    arguments: [{ syntax: "<shell>", description: "bash, zsh or fish" }],
+    examples: ["backupctl completion bash > /etc/bash_completion.d/backupctl"],
+    load: () => import("./completion.ts"),
+  },
+  {
+    name: "version",
+    summary: "print the version",
+    examples: ["backupctl version", "backupctl version --json"],
+    load: () => import("./version.ts"),
+  },
+];

@@ -1,0 +1,64 @@
+import type { Backup } from "../../domain/backup/backup.ts";
+import { listBackups } from "../../usecases/list-backups.ts";
+import type { CommandAction } from "../command-spec.ts";
+import { exitCodes } from "../exit-codes.ts";
+import { parseCount } from "../program.ts";
+import { formatBytes, formatDuration, formatTime, renderTable } from "../render-table.ts";
+
+export const command: CommandAction = async (context, [name], options) => {
+  await using app = await context.openApp({ configuration: "required", state: "preferred" });
+  const project = app.deps.findProject(name!);
+  const { backups, failures } = await listBackups(app.deps, {
+    project,
+    storage: options["storage"] as string | undefined,
+    last: parseCount(options["last"], "--last"),
+    log: () => {},
+    signal: context.signal,
+  });
+  for (const { name: storage, error } of failures)
+    context.terminal.note(`warning: storage ${storage}: ${error.message}`);
+  if (context.globals.json) {
+    context.terminal.print(JSON.stringify({ backups: backups.map(backupToJson) }));
+  } else if (backups.length === 0) {
+    context.terminal.note(`${project.name} has no backups; make one with backupctl run ${project.name}`);
+  } else {
+    const zone = app.configuration.settings.timeZone;
+    const rows = backups.map((backup) => [
+      backup.id,
+      formatTime(backup.createdAt, zone),
+      backup.type,
+      backup.engine,
+      formatBytes(backup.sizeBytes),
+      backup.storages.join(","),
+      describeVerification(backup),
+      backup.pinned ? "pinned" : "",
+    ]);
+    context.terminal.print(renderTable(["ID", "CREATED", "TYPE", "ENGINE", "SIZE", "STORAGES", "VERIFIED", ""], rows));
+  }
+  return failures.length === 0
+    ? exitCodes.success
+    : failures.length === project.storages.length
+      ? exitCodes.connectivity
+      : exitCodes.partial;
+};
+
+function describeVerification({ verification }: Backup): string {
+  if (verification === null) return "-";
+  if (!verification.passed) return `FAILED (${verification.level})`;
+  return verification.restoreMs === null ? verification.level : `restore in ${formatDuration(verification.restoreMs)}`;
+}
+
+function backupToJson(backup: Backup): Readonly<Record<string, unknown>> {
+  const { verification } = backup;
+  return {
+    id: backup.id,
+    project: backup.project,
+    type: backup.type,
+    engine: backup.engine,
+    createdAt: new Date(backup.createdAt).toISOString(),
+    sizeBytes: backup.sizeBytes,
+    storages: backup.storages,
+    verified: verification === null ? null : { ...verification, at: new Date(verification.at).toISOString() },
+    pinned: backup.pinned,
+  };
+}

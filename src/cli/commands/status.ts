@@ -1,0 +1,76 @@
+import { AppError } from "../../domain/error.ts";
+import type { Run } from "../../domain/run/run.ts";
+import type { CommandAction } from "../command-spec.ts";
+import type { App, CliContext } from "../context.ts";
+import { exitCodes } from "../exit-codes.ts";
+import { paint } from "../paint.ts";
+import { parseCount } from "../program.ts";
+import { formatBytes, formatDuration, formatTime, renderTable } from "../render-table.ts";
+import { durationMsOf, runToJson } from "../run-view.ts";
+
+const defaultRuns = 10;
+
+export const command: CommandAction = async (context, [name], options) => {
+  await using app = await context.openApp({ configuration: "required" });
+  const last = parseCount(options["last"], "--last") ?? defaultRuns;
+  return name === undefined ? showAll(context, app) : showProject(context, app, name, last);
+};
+
+async function showAll(context: CliContext, app: App): Promise<number> {
+  const latest = await app.deps.state.listLatestRuns("backup");
+  const byProject = new Map(latest.map((run) => [run.project, run]));
+  const { projects } = app.configuration;
+  if (context.globals.json) {
+    const rows = projects.map((project) => {
+      const run = byProject.get(project.name);
+      return { project: project.name, enabled: project.enabled, lastRun: run === undefined ? null : runToJson(run) };
+    });
+    context.terminal.print(JSON.stringify({ projects: rows }));
+    return exitCodes.success;
+  }
+  const rows = projects.map((project) => {
+    const run = byProject.get(project.name);
+    const name = project.enabled ? project.name : `${project.name} (disabled)`;
+    return run === undefined ? [name, "never backed up", "-", "-", "-", ""] : [name, ...cells(context, app, run)];
+  });
+  context.terminal.print(renderTable(["PROJECT", "LAST RUN", "STARTED", "TOOK", "STORED", "NOTE"], rows));
+  return exitCodes.success;
+}
+
+async function showProject(context: CliContext, app: App, name: string, last: number): Promise<number> {
+  const runs = await app.deps.state.listRuns({ project: name, limit: last });
+  if (runs.length === 0 && !app.configuration.projects.some((project) => project.name === name)) {
+    throw new AppError("usage", `there is no project ${name}`, {
+      hint: `the projects are ${app.configuration.projects.map((project) => project.name).join(", ")}`,
+    });
+  }
+  if (context.globals.json) {
+    context.terminal.print(JSON.stringify({ runs: runs.map(runToJson) }));
+    return exitCodes.success;
+  }
+  const rows = runs.map((run) => [run.id.slice(0, 8), run.kind, run.backupId ?? "-", ...cells(context, app, run)]);
+  context.terminal.print(renderTable(["RUN", "KIND", "BACKUP", "STATUS", "STARTED", "TOOK", "STORED", "NOTE"], rows));
+  return exitCodes.success;
+}
+
+function cells(context: CliContext, app: App, run: Run): readonly string[] {
+  const color =
+    run.status === "succeeded" ? (run.partial ? "yellow" : "green") : run.status === "running" ? "cyan" : "red";
+  const duration = durationMsOf(run);
+  const size = run.result["sizeBytes"];
+  const restoreMs = run.result["restoreMs"];
+  const notes = [
+    run.partial ? "partial" : "",
+    run.status === "running" && run.stage !== null ? run.stage : "",
+    run.error === null ? "" : `${run.error.stage}: ${run.error.message}`,
+    run.error === null && run.warnings.length > 0 ? `${run.warnings.length} warning(s)` : "",
+    typeof restoreMs === "number" ? `restores in ${formatDuration(restoreMs)}` : "",
+  ].filter((note) => note !== "");
+  return [
+    paint(context, color, run.status),
+    formatTime(run.startedAt, app.configuration.settings.timeZone),
+    duration === null ? "-" : formatDuration(duration),
+    typeof size === "number" ? formatBytes(size) : "-",
+    notes.join("; "),
+  ];
+}

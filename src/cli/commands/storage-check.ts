@@ -1,0 +1,44 @@
+import { checkStorages, type StorageReport } from "../../usecases/check-storages.ts";
+import type { CommandAction } from "../command-spec.ts";
+import type { CliContext } from "../context.ts";
+import { exitCodeOf, exitCodes } from "../exit-codes.ts";
+import { paint } from "../paint.ts";
+
+export const command: CommandAction = async (context, [name], options) => {
+  await using app = await context.openApp({ configuration: "required", state: "none" });
+  const storages = name === undefined ? app.configuration.storages.map((storage) => storage.name) : [name];
+  const reports = await checkStorages(app.deps, {
+    storages,
+    effort: options["full"] === true ? "full" : "quick",
+    log: () => {},
+    signal: context.signal,
+    onResult: (storage, result) => {
+      if (context.globals.json) return;
+      const mark = result.passed ? paint(context, "green", "ok  ") : paint(context, "red", "FAIL");
+      context.terminal.print(
+        `${mark} ${storage}: ${result.name}${result.detail === null ? "" : ` (${result.detail})`}`,
+      );
+    },
+  });
+  if (context.globals.json) context.terminal.print(JSON.stringify({ storages: reports }));
+  else for (const report of reports) summarise(context, report);
+  const failed = reports.find(({ report }) => report?.passed !== true);
+  return failed === undefined ? exitCodes.success : exitCodeOf(failed.error?.code ?? "storage_failed");
+};
+
+function summarise(context: CliContext, { name, report, error }: StorageReport): void {
+  const { terminal } = context;
+  if (report === null) {
+    terminal.print(`${paint(context, "red", "FAIL")} ${name}: ${error?.message}`);
+    if (error !== null && error.hint !== null) terminal.print(`     ${paint(context, "cyan", "hint:")} ${error.hint}`);
+    return;
+  }
+  const supported = Object.entries(report.capabilities).map(
+    ([capability, yes]) => `${capability} ${yes ? "yes" : "no"}`,
+  );
+  const passed = report.results.filter((result) => result.passed).length;
+  terminal.print(
+    `${name} at ${report.location}: ${passed} of ${report.results.length} checks passed; ${supported.join(", ")}`,
+  );
+  for (const leftover of report.leftovers) terminal.note(`warning: ${leftover} could not be removed`);
+}

@@ -1,0 +1,48 @@
+import type { CommandAction } from "../command-spec.ts";
+import { exitCodes } from "../exit-codes.ts";
+import { formatBytes, formatTime } from "../render-table.ts";
+import { describeRun, runToJson } from "../run-view.ts";
+
+const pollMs = 500;
+const runsAtOnce = 50;
+
+/** Follows the runs of every process that shares the state store. */
+export const command: CommandAction = async (context, [project], options) => {
+  await using app = await context.openApp({ configuration: "required" });
+  const { state, clock } = app.deps;
+  const seen = new Map<string, number>();
+  const started = clock.now();
+  let lastStatus = "";
+  while (!context.signal.aborted) {
+    const filter = { limit: runsAtOnce, ...(project === undefined ? {} : { project }) };
+    const running = await state.listRuns({ ...filter, status: ["running", "queued"] });
+    for (const run of running) if (!seen.has(run.id)) seen.set(run.id, -1);
+    for (const [id, afterSeq] of seen) {
+      const lines = await state.listLog(id, { limit: 500, afterSeq });
+      for (const line of lines) {
+        seen.set(id, line.seq);
+        if (context.globals.json) context.terminal.print(JSON.stringify({ type: "log", ...line }));
+        else
+          context.terminal.print(
+            `${formatTime(line.at, app.configuration.settings.timeZone)} ${line.level.padEnd(5)} ${line.message}`,
+          );
+      }
+      if (running.some((run) => run.id === id)) continue;
+      seen.delete(id);
+      const run = await state.findRun(id);
+      if (run === undefined) continue;
+      context.terminal.print(
+        context.globals.json ? JSON.stringify({ type: "finished", ...runToJson(run) }) : describeRun(context, run),
+      );
+    }
+    const status = running
+      .map((run) => `${run.project} ${run.stage ?? run.status} ${formatBytes(run.bytes)}`)
+      .join(", ");
+    if (status !== lastStatus && context.terminal.isOutputTerminal)
+      context.terminal.note(status === "" ? "no run is on" : status);
+    lastStatus = status;
+    if (options["once"] === true && running.length === 0 && clock.now() - started > 0) return exitCodes.success;
+    await clock.sleep(pollMs, context.signal).catch(() => {});
+  }
+  return exitCodes.success;
+};

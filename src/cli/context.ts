@@ -1,0 +1,67 @@
+// What a command may use: terminal, settings of the call, and what the composition root provides.
+
+import type { Configuration, ConfigProblem, Project } from "../domain/project/project.ts";
+import type { Deps } from "../usecases/deps.ts";
+
+export interface GlobalOptions {
+  readonly config: string | undefined;
+  readonly json: boolean;
+  readonly verbose: boolean;
+  readonly quiet: boolean;
+  readonly color: boolean;
+}
+
+export interface Terminal {
+  readonly isOutputTerminal: boolean;
+  readonly isInputTerminal: boolean;
+  readonly columns: number;
+  /** Results. */
+  print(text: string): void;
+  /** Logs, progress and questions: stderr. */
+  note(text: string): void;
+  /** Writes to stderr without a line end. */
+  draw(text: string): void;
+  /** Asks on the terminal; secret answers are not echoed. */
+  ask(question: string, options?: { readonly secret?: boolean }): Promise<string>;
+}
+
+/** The program put together around one configuration. */
+export interface App extends AsyncDisposable {
+  readonly configuration: Configuration;
+  readonly deps: Deps;
+  /** Waits until all events are stored. */
+  flush(): Promise<void>;
+}
+
+export interface AppOptions {
+  /** `optional`: commands that work without a configuration get an empty one. */
+  readonly configuration: "required" | "optional";
+  /**
+   * `required` (the default): fails without the state store. `preferred`: a store that cannot be opened is a warning and the
+   * work goes on, for a backup must not fail because its record does. `none`: nothing is opened or stored.
+   */
+  readonly state?: "required" | "preferred" | "none";
+}
+
+export interface ConfigTools {
+  /** Never throws for problems in the file: they are the result. */
+  validate(): Promise<{
+    readonly path: string | null;
+    readonly configuration: Configuration | null;
+    readonly problems: readonly ConfigProblem[];
+  }>;
+  render(configuration: Configuration, project: Project | null): string;
+  schema(): unknown;
+}
+
+export interface CliContext {
+  readonly globals: GlobalOptions;
+  readonly terminal: Terminal;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly cwd: string;
+  readonly version: string;
+  /** Aborted with `cancelled` at the first SIGINT or SIGTERM. */
+  readonly signal: AbortSignal;
+  readonly config: ConfigTools;
+  openApp(options: AppOptions): Promise<App>;
+}

@@ -1,0 +1,48 @@
+// The process's own terminal: results on stdout, everything else on stderr, questions only where somebody can answer.
+
+import { createInterface } from "node:readline";
+import { AppError } from "../domain/error.ts";
+import type { Terminal } from "./context.ts";
+
+const defaultColumns = 100;
+
+export function openTerminal(): Terminal {
+  return {
+    isOutputTerminal: process.stderr.isTTY === true,
+    isInputTerminal: process.stdin.isTTY === true,
+    columns: process.stderr.columns ?? defaultColumns,
+    print: (text) => void process.stdout.write(`${text}\n`),
+    note: (text) => void process.stderr.write(`${text}\n`),
+    draw: (text) => void process.stderr.write(text),
+    ask,
+  };
+}
+
+async function ask(question: string, options: { readonly secret?: boolean } = {}): Promise<string> {
+  if (process.stdin.isTTY !== true) {
+    throw new AppError("usage", `cannot ask "${question.trim()}" without a terminal`, {
+      hint: "give the answer by a flag",
+    });
+  }
+  const lines = createInterface({ input: process.stdin, output: process.stderr, terminal: true });
+  try {
+    return await new Promise<string>((resolve, reject) => {
+      lines.on("SIGINT", () => reject(new AppError("cancelled", "cancelled at a question")));
+      lines.on("close", () => reject(new AppError("cancelled", "the input ended at a question")));
+      lines.question(question, resolve);
+      if (options.secret === true) muteEcho(lines, question);
+    });
+  } finally {
+    lines.removeAllListeners("close");
+    lines.close();
+    if (options.secret === true) process.stderr.write("\n");
+  }
+}
+
+/** What is typed is not shown: readline writes through this function. */
+function muteEcho(lines: ReturnType<typeof createInterface>, question: string): void {
+  const writer = lines as unknown as { _writeToOutput: (text: string) => void };
+  writer._writeToOutput = (text) => {
+    if (text.includes(question)) process.stderr.write(question);
+  };
+}

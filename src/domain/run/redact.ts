@@ -1,0 +1,56 @@
+// Secrets are taken out of every text by their value, wherever the text came from.
+
+import type { RunEvent } from "./run.ts";
+
+/** Shorter values would tear ordinary words apart, and are no secrets. */
+const shortestSecret = 4;
+const mask = "********";
+
+/** `secrets` as given in the configuration; their URL-encoded forms are found too. */
+export function redact(text: string, secrets: readonly string[]): string {
+  let clean = text;
+  // The longest first: a secret may contain another one.
+  for (const secret of secrets.toSorted((a, b) => b.length - a.length)) {
+    if (secret.length < shortestSecret) continue;
+    clean = clean.replaceAll(secret, mask);
+    const encoded = encodeURIComponent(secret);
+    if (encoded !== secret) clean = clean.replaceAll(encoded, mask);
+  }
+  return clean;
+}
+
+export function redactEvent(event: RunEvent, secrets: readonly string[]): RunEvent {
+  switch (event.type) {
+    case "log":
+      return { ...event, line: { ...event.line, message: redact(event.line.message, secrets) } };
+    case "stage": {
+      const { message } = event.record;
+      return message === null ? event : { ...event, record: { ...event.record, message: redact(message, secrets) } };
+    }
+    case "finished": {
+      const { error, warnings, result } = event.run;
+      const cleanError =
+        error === null
+          ? null
+          : {
+              ...error,
+              message: redact(error.message, secrets),
+              hint: error.hint === null ? null : redact(error.hint, secrets),
+            };
+      const cleanWarnings = warnings.map((warning) => redact(warning, secrets));
+      return {
+        ...event,
+        run: { ...event.run, error: cleanError, warnings: cleanWarnings, result: redactValue(result, secrets) },
+      };
+    }
+    default:
+      return event;
+  }
+}
+
+function redactValue<T>(value: T, secrets: readonly string[]): T {
+  if (typeof value === "string") return redact(value, secrets) as T;
+  if (Array.isArray(value)) return value.map((entry) => redactValue(entry, secrets)) as T;
+  if (typeof value !== "object" || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([key, entry]) => [key, redactValue(entry, secrets)])) as T;
+}

@@ -1,0 +1,25 @@
+// argv → cli, nothing more. The handlers come first: without them a rejected promise could end the process with 0.
+
+import { AppError } from "./domain/error.ts";
+
+function die(error: unknown): never {
+  const message = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  process.stderr.write(`error: an unexpected error ended backupctl\n${message}\n`);
+  process.exit(1);
+}
+process.on("uncaughtException", die);
+process.on("unhandledRejection", die);
+
+const cancel = new AbortController();
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+  process.on(signal, () => {
+    if (cancel.signal.aborted) process.exit(130);
+    cancel.abort(new AppError("cancelled", `cancelled by ${signal}`));
+  });
+}
+
+const argv = process.argv.slice(2);
+const [{ runCli }, { openCliContext }] = await Promise.all([import("./cli/program.ts"), import("./compose.ts")]);
+process.exitCode = await runCli(argv, (globals) => openCliContext(globals, cancel.signal));
+await new Promise<void>((resolve) => process.stdout.write("", () => resolve()));
+process.exit();

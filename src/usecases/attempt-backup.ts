@@ -1,0 +1,230 @@
+// One attempt at a backup, under names that no other attempt shares: dump every source, make all parts durable, verify
+// them on the storage, commit the manifest. Whatever fails before the commit leaves nothing behind.
+
+import { toAppError, type AppError } from "../domain/error.ts";
+import type { BackupType } from "../domain/backup/backup.ts";
+import {
+  manifestFormat,
+  manifestVersion,
+  type Manifest,
+  type ManifestPart,
+  type ManifestSource,
+} from "../domain/backup/manifest.ts";
+import { backupStem, newBackupId, partKey } from "../domain/backup/object-key.ts";
+import { formatManifest } from "../domain/backup/parse-manifest.ts";
+import type { Project, ScheduleSpec } from "../domain/project/project.ts";
+import type { Cipher } from "../ports/cipher.ts";
+import type { SourceInfo } from "../ports/source.ts";
+import { commitBackup, discardBackup } from "./commit-backup.ts";
+import type { Deps } from "./deps.ts";
+import type { ActiveRun } from "./execute-run.ts";
+import type { SinkFailure } from "./fan-out.ts";
+import type { NamedSource } from "./preflight.ts";
+import { sealManifest } from "./seal-manifest.ts";
+import { tagStage } from "./stage-error.ts";
+import { storePart, type Target } from "./store-part.ts";
+import { verifyParts } from "./verify-parts.ts";
+
+export interface AttemptRequest {
+  readonly project: Project;
+  readonly type: BackupType;
+  readonly schedule: ScheduleSpec | null;
+  readonly sources: readonly NamedSource[];
+  readonly targets: readonly Target[];
+  readonly cipher: Cipher | null;
+  readonly infos: ReadonlyMap<string, SourceInfo>;
+}
+
+export interface AttemptResult {
+  readonly manifest: Manifest;
+  readonly committed: readonly Target[];
+  readonly failures: readonly SinkFailure[];
+}
+
+/** What an attempt has put where; shrinks as storages fail. */
+interface Attempt {
+  readonly id: string;
+  readonly stem: string;
+  readonly tags: Readonly<Record<string, string>>;
+  targets: readonly Target[];
+  readonly dropped: Target[];
+  readonly failures: SinkFailure[];
+  readonly parts: ManifestPart[];
+  readonly keys: string[];
+}
+
+const cleanupTimeoutMs = 120_000;
+
+export async function attemptBackup(deps: Deps, run: ActiveRun, request: AttemptRequest): Promise<AttemptResult> {
+  const { project, type } = request;
+  const startedAt = deps.clock.now();
+  const timeZone = request.schedule?.timeZone ?? deps.settings.timeZone;
+  const id = newBackupId(deps.random(8));
+  const stem = backupStem({ project: project.name, type, at: startedAt, timeZone, id });
+  const tags = { project: project.name, type, time: new Date(startedAt).toISOString() };
+  const attempt: Attempt = { id, stem, tags, targets: request.targets, dropped: [], failures: [], parts: [], keys: [] };
+  run.update({ backupId: id });
+  run.report({ stem });
+  let committed: readonly Target[] = [];
+  try {
+    const sources = await run.stage("dump", () => dumpSources(deps, run, request, attempt));
+    deps.reach("dump.parts_durable");
+    if (project.verification.enabled) {
+      await run.stage("verify", () => verifyAttempt(deps, run, request, attempt));
+    }
+    const manifest: Manifest = {
+      format: manifestFormat,
+      formatVersion: manifestVersion,
+      backupId: id,
+      runId: run.id,
+      project: project.name,
+      type,
+      schedule:
+        request.schedule === null
+          ? null
+          : { name: request.schedule.name, ownRetention: request.schedule.retention !== undefined },
+      stem,
+      timeZone,
+      startedAt: new Date(startedAt).toISOString(),
+      finishedAt: new Date(deps.clock.now()).toISOString(),
+      host: { name: deps.program.host, platform: deps.program.platform },
+      program: { name: "backupctl", version: deps.program.version },
+      sources,
+      parts: attempt.parts,
+      warnings: sources.flatMap((source) => source.warnings),
+    };
+    run.signal.throwIfAborted();
+    const sealed = await sealManifest(manifest, request.cipher);
+    const bytes = new TextEncoder().encode(formatManifest(sealed));
+    const result = await run.stage("sync", async () => {
+      const outcome = await commitBackup(deps, { stem, manifest: bytes, targets: attempt.targets, tags });
+      dropFailed(attempt, outcome.failures);
+      if (outcome.committed.length === 0) throw attempt.failures.at(-1)!.error;
+      return outcome;
+    });
+    committed = result.committed;
+    return { manifest: sealed, committed, failures: attempt.failures };
+  } finally {
+    const uncommitted = request.targets.filter((target) => !committed.includes(target));
+    await discard(run, attempt, uncommitted);
+  }
+}
+
+async function dumpSources(
+  deps: Deps,
+  run: ActiveRun,
+  request: AttemptRequest,
+  attempt: Attempt,
+): Promise<ManifestSource[]> {
+  const total = [...request.infos.values()].reduce((sum, info) => sum + (info.sizeBytes ?? 0), 0);
+  const sources: ManifestSource[] = [];
+  let doneBytes = 0;
+  for (const named of request.sources) {
+    const controller = new AbortController();
+    const signal = AbortSignal.any([run.signal, controller.signal]);
+    const rowCounts = request.project.verification.enabled ? request.project.verification.rowCounts : "off";
+    run.log("info", `dumping ${named.name}: ${named.source.object}`);
+    await using dump = await tagged("dump", named.source.dump({ rowCounts, signal }));
+    for await (const part of dump.parts()) {
+      const partName = part.suffix === "" ? named.name : part.suffix;
+      const key = partKey(attempt.stem, {
+        format: part.format,
+        compression: deps.codecs[request.project.compression.algorithm].extension,
+        encryption: request.cipher?.extension ?? "",
+      });
+      attempt.keys.push(key);
+      let partBytes = 0;
+      const result = await storePart(deps, {
+        backupId: attempt.id,
+        partName,
+        source: named.name,
+        key,
+        part,
+        compression: request.project.compression,
+        cipher: request.cipher,
+        targets: attempt.targets,
+        tags: attempt.tags,
+        expectedBytes: request.infos.get(named.name)?.sizeBytes ?? null,
+        signal,
+        abortSource: (error) => controller.abort(error),
+        onPlainBytes: (bytes) => {
+          partBytes = bytes;
+          run.advance(doneBytes + bytes, total === 0 ? undefined : Math.max(total, doneBytes + bytes));
+        },
+      });
+      doneBytes += partBytes;
+      attempt.parts.push(result.part);
+      dropFailed(attempt, result.failures);
+    }
+    const summary = await tagged("dump", dump.summary());
+    for (const warning of summary.warnings) run.warn(warning);
+    sources.push({
+      name: named.name,
+      type: named.source.type,
+      object: named.source.object,
+      serverVersion: dump.serverVersion,
+      toolVersion: dump.toolVersion,
+      consistencyPoint: summary.consistencyPoint,
+      rowCounts: summary.rowCounts,
+      warnings: summary.warnings,
+      facts: summary.facts,
+    });
+  }
+  return sources;
+}
+
+/** A storage whose copy does not verify loses the backup; when no good copy is left the attempt has failed. */
+async function verifyAttempt(deps: Deps, run: ActiveRun, request: AttemptRequest, attempt: Attempt): Promise<void> {
+  let structureChecked = false;
+  const failures: SinkFailure[] = [];
+  for (const target of attempt.targets) {
+    try {
+      const level = request.project.verification.level === "checksum" || structureChecked ? "checksum" : "structure";
+      await verifyParts(deps, {
+        backupId: attempt.id,
+        parts: attempt.parts,
+        target,
+        level,
+        sources: request.sources,
+        cipher: request.cipher,
+        facts: () => ({}),
+        log: run.log,
+        signal: run.signal,
+      });
+      structureChecked ||= level === "structure";
+    } catch (error) {
+      run.signal.throwIfAborted();
+      failures.push({ name: target.name, error: tagStage(error, "verify") });
+    }
+  }
+  dropFailed(attempt, failures);
+  if (attempt.targets.length === 0) throw failures.at(-1)!.error;
+}
+
+function dropFailed(attempt: Attempt, failures: readonly SinkFailure[]): void {
+  const names = new Set(failures.map((failure) => failure.name));
+  attempt.failures.push(...failures);
+  attempt.dropped.push(...attempt.targets.filter((target) => names.has(target.name)));
+  attempt.targets = attempt.targets.filter((target) => !names.has(target.name));
+}
+
+async function discard(run: ActiveRun, attempt: Attempt, targets: readonly Target[]): Promise<void> {
+  if (attempt.keys.length === 0) return;
+  await Promise.all(
+    targets.map(async ({ name, store }) => {
+      const left = await discardBackup(store, attempt.stem, attempt.keys, AbortSignal.timeout(cleanupTimeoutMs)).catch(
+        (error: unknown) => [toAppError(error).message],
+      );
+      if (left.length > 0)
+        run.log("warn", `storage ${name}: could not remove ${left.join(", ")}; prune will collect it`);
+    }),
+  );
+}
+
+async function tagged<T>(stage: "dump", work: Promise<T>): Promise<T> {
+  try {
+    return await work;
+  } catch (error) {
+    throw tagStage(error, stage) satisfies AppError;
+  }
+}

@@ -1,0 +1,68 @@
+// Everything a use case may ask the composition root for. Each use case takes a narrow Pick of this.
+
+import type {
+  BandwidthLimits,
+  ChannelSpec,
+  EncryptionSpec,
+  Project,
+  Settings,
+  SourceSpec,
+} from "../domain/project/project.ts";
+import type { RunEvent, RunOwner } from "../domain/run/run.ts";
+import type { Cipher } from "../ports/cipher.ts";
+import type { Clock } from "../ports/clock.ts";
+import type { Codec } from "../ports/codec.ts";
+import type { HookRunner } from "../ports/hook.ts";
+import type { Lock } from "../ports/lock.ts";
+import type { Notifier } from "../ports/notifier.ts";
+import type { ObjectStore } from "../ports/object-store.ts";
+import type { Source, SourceContext } from "../ports/source.ts";
+import type { StateStore } from "../ports/state-store.ts";
+
+export type LogSink = SourceContext["log"];
+
+/** Names of the places where a test build may end the process, to prove that a crash there loses nothing. */
+export type CrashPoint =
+  | "run.started"
+  | "run.pre_hook_done"
+  | "dump.part_open"
+  | "dump.part_half"
+  | "dump.part_durable"
+  | "dump.parts_durable"
+  | "commit.before_manifest"
+  | "commit.manifest_written"
+  | "commit.first_storage_done"
+  | "run.committed"
+  | "prune.manifest_deleted"
+  | "prune.part_deleted"
+  | "restore.loaded"
+  | "restore.committed";
+
+export interface Deps {
+  readonly clock: Clock;
+  readonly settings: Settings;
+  readonly owner: RunOwner;
+  readonly program: { readonly version: string; readonly host: string; readonly platform: string };
+  readonly lock: Lock;
+  readonly hooks: HookRunner;
+  readonly state: StateStore;
+  readonly codecs: Readonly<Record<Codec["algorithm"], Codec>>;
+  /** Cryptographically random bytes. */
+  random(length: number): Uint8Array;
+  emit(event: RunEvent): void;
+  openSource(spec: SourceSpec, log: LogSink): Promise<Source>;
+  /** The settings of a source of the same server that names another database, file or directory. */
+  settingsAt(spec: SourceSpec, database: string): unknown;
+  /** A storage of the configuration by its name; unknown names throw `config_invalid`. */
+  openStorage(name: string, log: LogSink, limits?: BandwidthLimits): Promise<ObjectStore>;
+  /** A local directory as a storage, for restores to files. */
+  openDirectory(path: string, log: LogSink): Promise<ObjectStore>;
+  openCipher(encryption: EncryptionSpec): Promise<Cipher>;
+  openNotifier(channel: ChannelSpec): Promise<Notifier>;
+  /** Unknown names throw `usage` with the names there are. */
+  findProject(name: string): Project;
+  /** Called every few megabytes; gives memory back when the process has grown. */
+  relieveMemory(): void;
+  /** Does nothing but in test builds. */
+  reach(point: CrashPoint): void;
+}

@@ -1,0 +1,155 @@
+// The one executor: it gives a piece of work a run id, stages, progress, log lines and exactly one terminal status,
+// and tells the outside world by events. It is the same in the CLI, the server and an agent.
+
+import { AppError, toAppError } from "../domain/error.ts";
+import type { LogLevel, Run, RunKind, RunStage, StageRecord } from "../domain/run/run.ts";
+import type { Deps } from "./deps.ts";
+import { stageOf, tagStage } from "./stage-error.ts";
+
+export interface RunRequest {
+  readonly project: string;
+  readonly kind: RunKind;
+  /** `manual`, or the schedule's name. */
+  readonly trigger: string;
+  readonly signal: AbortSignal;
+}
+
+export interface ActiveRun {
+  readonly id: string;
+  readonly signal: AbortSignal;
+  /** Runs one stage; an error thrown inside belongs to it unless an inner layer named another one. */
+  stage<T>(stage: RunStage, work: () => Promise<T>): Promise<T>;
+  log(level: LogLevel, message: string): void;
+  /** A log line that is also kept with the run's result. */
+  warn(message: string): void;
+  advance(bytes: number, bytesTotal?: number): void;
+  update(changes: Partial<Pick<Run, "backupId" | "partial" | "retryCount">>): void;
+  /** Adds to the run's result. */
+  report(result: Readonly<Record<string, unknown>>): void;
+}
+
+export type RunDeps = Pick<Deps, "clock" | "emit" | "owner" | "random">;
+
+const progressIntervalMs = 200;
+
+/** Never throws: a failure is the run's status and error. */
+export async function executeRun(
+  deps: RunDeps,
+  request: RunRequest,
+  work: (run: ActiveRun) => Promise<void>,
+): Promise<Run> {
+  const { clock, emit } = deps;
+  const id = formatUuid(deps.random(16));
+  const now = clock.now();
+  let run: Run = {
+    id,
+    project: request.project,
+    kind: request.kind,
+    status: "running",
+    partial: false,
+    trigger: request.trigger,
+    stage: null,
+    backupId: null,
+    owner: deps.owner,
+    createdAt: now,
+    startedAt: now,
+    finishedAt: null,
+    heartbeatAt: now,
+    bytes: 0,
+    retryCount: 0,
+    warnings: [],
+    error: null,
+    result: {},
+  };
+  let stage: RunStage | null = null;
+  let progressAt = Number.NEGATIVE_INFINITY;
+  emit({ type: "started", run });
+
+  const active: ActiveRun = {
+    id,
+    signal: request.signal,
+    async stage(name, body) {
+      const outer = stage;
+      stage = name;
+      const startedAt = clock.now();
+      const record = (outcome: StageRecord["outcome"], message: string | null): void => {
+        const finishedAt = outcome === "running" ? null : clock.now();
+        emit({ type: "stage", runId: id, record: { stage: name, startedAt, finishedAt, outcome, message } });
+      };
+      record("running", null);
+      try {
+        const result = await body();
+        record("succeeded", null);
+        return result;
+      } catch (error) {
+        const tagged = tagStage(error, name);
+        record("failed", tagged.message);
+        throw tagged;
+      } finally {
+        stage = outer;
+      }
+    },
+    log(level, message) {
+      emit({ type: "log", runId: id, line: { at: clock.now(), level, message, stage } });
+    },
+    warn(message) {
+      run = { ...run, warnings: [...run.warnings, message] };
+      active.log("warn", message);
+    },
+    advance(bytes, bytesTotal) {
+      run = { ...run, bytes };
+      const at = clock.monotonicMs();
+      if (at - progressAt < progressIntervalMs) return;
+      progressAt = at;
+      const progress = {
+        stage: stage ?? "dump",
+        bytesDone: bytes,
+        ...(bytesTotal === undefined ? {} : { bytesTotal }),
+      };
+      emit({ type: "progress", runId: id, progress });
+    },
+    update(changes) {
+      run = { ...run, ...changes };
+    },
+    report(result) {
+      run = { ...run, result: { ...run.result, ...result } };
+    },
+  };
+
+  try {
+    await work(active);
+    run = { ...run, status: "succeeded", stage: null };
+  } catch (error) {
+    const failure = describeFailure(error, request.signal);
+    run = {
+      ...run,
+      status: failure.code === "cancelled" ? "cancelled" : "failed",
+      error: {
+        code: failure.code,
+        stage: stageOf(failure) ?? "dump",
+        message: failure.message,
+        hint: failure.hint ?? null,
+      },
+    };
+    active.log("error", failure.message);
+  }
+  run = { ...run, finishedAt: clock.now(), heartbeatAt: clock.now() };
+  emit({ type: "finished", run });
+  return run;
+}
+
+/** After a cancel whatever broke is a consequence of it: the run was cancelled, not failed. */
+function describeFailure(error: unknown, signal: AbortSignal): AppError {
+  const failure = toAppError(error);
+  if (!signal.aborted) return failure;
+  const cancelled = new AppError("cancelled", "the run was cancelled", { cause: failure });
+  return tagStage(cancelled, stageOf(failure) ?? "dump");
+}
+
+function formatUuid(bytes: Uint8Array): string {
+  const copy = Uint8Array.from(bytes);
+  copy[6] = (copy[6]! & 0x0f) | 0x40;
+  copy[8] = (copy[8]! & 0x3f) | 0x80;
+  const hex = Array.from(copy, (byte) => byte.toString(16).padStart(2, "0")).join("");
+  return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join("-");
+}

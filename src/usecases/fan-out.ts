@@ -1,0 +1,150 @@
+// One stream into several storages at once. Each storage has a short queue of its own, so that a hiccup of one does not
+// stop the others; a storage that fails or stalls is dropped and the rest go on; the last one failing ends the stream.
+
+import { AppError, toAppError } from "../domain/error.ts";
+import type { ByteStream } from "../ports/byte-stream.ts";
+import type { ObjectInfo, ObjectWriter } from "../ports/object-store.ts";
+import { tagStage } from "./stage-error.ts";
+
+export interface Sink {
+  readonly name: string;
+  readonly writer: ObjectWriter;
+  /** Ends whatever the writer is waiting for. */
+  abort(reason: AppError): void;
+}
+
+export interface SinkFailure {
+  readonly name: string;
+  readonly error: AppError;
+}
+
+export interface FanOutResult {
+  readonly stored: readonly { readonly name: string; readonly info: ObjectInfo }[];
+  readonly failures: readonly SinkFailure[];
+}
+
+export interface FanOutOptions {
+  /** A storage that accepts nothing for this long is given up. */
+  readonly stallTimeoutMs: number;
+}
+
+/** Enough to bridge one slow part upload; chunks are shared between queues, not copied. */
+const queueLimitBytes = 4 * 1024 * 1024;
+
+/** Reads `stream` to its end. Throws the stream's own error, or the last storage's when none is left. */
+export async function fanOut(
+  stream: ByteStream,
+  sinks: readonly Sink[],
+  options: FanOutOptions,
+): Promise<FanOutResult> {
+  const pumps = sinks.map((sink) => startPump(sink, options.stallTimeoutMs));
+  try {
+    for await (const chunk of stream) {
+      const blocked = pumps.map((pump) => pump.push(chunk)).filter((wait) => wait !== undefined);
+      if (blocked.length > 0) await Promise.all(blocked);
+      if (pumps.every((pump) => pump.failure() !== undefined)) break;
+    }
+  } catch (error) {
+    await Promise.all(pumps.map((pump) => pump.abort(toAppError(error))));
+    throw error;
+  }
+  const ends = await Promise.all(pumps.map((pump) => pump.end()));
+  const stored = ends.flatMap((info, index) => (info === undefined ? [] : [{ name: sinks[index]!.name, info }]));
+  const failures = pumps.flatMap((pump, index) => {
+    const error = pump.failure();
+    return error === undefined ? [] : [{ name: sinks[index]!.name, error }];
+  });
+  if (stored.length === 0) throw failures.at(-1)!.error;
+  return { stored, failures };
+}
+
+interface Pump {
+  /** Undefined when the chunk was taken without waiting. */
+  push(chunk: Uint8Array): Promise<void> | undefined;
+  failure(): AppError | undefined;
+  end(): Promise<ObjectInfo | undefined>;
+  abort(reason: AppError): Promise<void>;
+}
+
+function startPump(sink: Sink, stallTimeoutMs: number): Pump {
+  const queue: Uint8Array[] = [];
+  let queuedBytes = 0;
+  let failure: AppError | undefined;
+  let ending = false;
+  let wakeWorker = (): void => {};
+  let wakePusher = (): void => {};
+
+  async function work(): Promise<ObjectInfo | undefined> {
+    try {
+      while (true) {
+        const chunk = queue.shift();
+        if (chunk === undefined) {
+          if (failure !== undefined) return undefined;
+          if (ending) return await guarded(() => sink.writer.close());
+          await new Promise<void>((resolve) => (wakeWorker = resolve));
+          continue;
+        }
+        await guarded(() => sink.writer.write(chunk));
+        queuedBytes -= chunk.length;
+        if (queuedBytes <= queueLimitBytes) wakePusher();
+      }
+    } catch (error) {
+      await fail(tagStage(error, "sync"));
+      return undefined;
+    }
+  }
+
+  /** An accepted write is progress; a write that is not accepted in time is a stall of this storage alone. */
+  async function guarded<T>(operation: () => Promise<T>): Promise<T> {
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const stalled = new Promise<never>((_resolve, reject) => {
+      timer = setTimeout(() => {
+        const seconds = Math.round(stallTimeoutMs / 1000);
+        const error = new AppError("stalled", `storage ${sink.name} accepted no data for ${seconds} s`, {
+          hint: "check the network and the storage's load, or raise BACKUP_STALL_TIMEOUT_SECONDS",
+          retryable: true,
+        });
+        sink.abort(error);
+        reject(error);
+      }, stallTimeoutMs);
+    });
+    try {
+      return await Promise.race([operation(), stalled]);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  async function fail(error: AppError): Promise<void> {
+    failure ??= error;
+    queue.length = 0;
+    queuedBytes = 0;
+    wakePusher();
+    await sink.writer.abort();
+  }
+
+  const done = work();
+  return {
+    push(chunk) {
+      if (failure !== undefined) return undefined;
+      queue.push(chunk);
+      queuedBytes += chunk.length;
+      wakeWorker();
+      if (queuedBytes <= queueLimitBytes) return undefined;
+      return new Promise<void>((resolve) => (wakePusher = resolve));
+    },
+    failure: () => failure,
+    async end() {
+      ending = true;
+      wakeWorker();
+      return done;
+    },
+    async abort(reason) {
+      failure ??= reason;
+      sink.abort(reason);
+      wakeWorker();
+      await fail(reason);
+      await done;
+    },
+  };
+}

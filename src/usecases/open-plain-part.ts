@@ -1,0 +1,66 @@
+// A stored part read back as the plain dump. The stream ends only when lengths and hashes of the stored and of the
+// plain bytes are those of the manifest; what it yields before that is not yet proven.
+
+import { AppError } from "../domain/error.ts";
+import type { ManifestPart } from "../domain/backup/manifest.ts";
+import type { ByteStream } from "../ports/byte-stream.ts";
+import type { Cipher } from "../ports/cipher.ts";
+import type { ObjectStore } from "../ports/object-store.ts";
+import type { Deps } from "./deps.ts";
+import { openMeter } from "./meter.ts";
+
+export interface PlainPartRequest {
+  readonly store: ObjectStore;
+  readonly backupId: string;
+  readonly part: ManifestPart;
+  /** Needed when the part is encrypted. */
+  readonly cipher: Cipher | null;
+  readonly signal: AbortSignal;
+  onStoredBytes?(bytes: number): void;
+}
+
+export async function* openPlainPart(deps: Pick<Deps, "codecs">, request: PlainPartRequest): ByteStream {
+  const { part, signal } = request;
+  const stored = openMeter(request.onStoredBytes);
+  const plain = openMeter();
+  const sealed = stored.measure(request.store.read(part.key, { signal }));
+  const compressed =
+    part.encryption === null ? sealed : requireCipher(request).decrypt(sealed, contextOf(request), signal);
+  yield* plain.measure(deps.codecs[part.compression.algorithm].decompress(compressed));
+  requireEqual(part.key, "stored bytes", stored.bytes, part.storedBytes);
+  requireEqual(part.key, "SHA-256 of the stored bytes", stored.sha256(), part.storedSha256);
+  requireEqual(part.key, "plain bytes", plain.bytes, part.plainBytes);
+  requireEqual(part.key, "SHA-256 of the plain bytes", plain.sha256(), part.plainSha256);
+}
+
+/** Reads the stored bytes only: what can be proven without the key. */
+export async function checkStoredPart(request: Omit<PlainPartRequest, "cipher">): Promise<void> {
+  const { part, signal } = request;
+  const stored = openMeter(request.onStoredBytes);
+  for await (const _chunk of stored.measure(request.store.read(part.key, { signal })));
+  requireEqual(part.key, "stored bytes", stored.bytes, part.storedBytes);
+  requireEqual(part.key, "SHA-256 of the stored bytes", stored.sha256(), part.storedSha256);
+}
+
+function contextOf(request: PlainPartRequest): { readonly backupId: string; readonly part: string } {
+  return { backupId: request.backupId, part: request.part.name };
+}
+
+function requireCipher({ cipher, part }: PlainPartRequest): Cipher {
+  if (cipher !== null) return cipher;
+  throw new AppError(
+    "wrong_key",
+    `${part.key} is encrypted (${part.encryption?.scheme}, key ${part.encryption?.keyId}) and no key is at hand`,
+    {
+      hint: "give the project its encryption settings, or set ENCRYPTION_KEY",
+    },
+  );
+}
+
+function requireEqual(key: string, what: string, actual: number | string, expected: number | string): void {
+  if (actual === expected) return;
+  throw new AppError("backup_corrupt", `${key}: ${what} are ${actual}, the manifest says ${expected}`, {
+    hint: "restore from another storage or an older backup; run backupctl verify on the others",
+    details: { key },
+  });
+}

@@ -1,0 +1,69 @@
+// Opens what a project names: its sources, its storages and its cipher. A storage that cannot be opened is
+// reported, not thrown: the others can still take the backup.
+
+import { AppError } from "../domain/error.ts";
+import type { BandwidthLimits, Project } from "../domain/project/project.ts";
+import type { Cipher } from "../ports/cipher.ts";
+import type { Deps, LogSink } from "./deps.ts";
+import type { SinkFailure } from "./fan-out.ts";
+import type { NamedSource } from "./preflight.ts";
+import { tagStage } from "./stage-error.ts";
+import type { Target } from "./store-part.ts";
+
+export interface OpenedProject {
+  readonly sources: readonly NamedSource[];
+  readonly targets: readonly Target[];
+  readonly unopened: readonly SinkFailure[];
+  readonly cipher: Cipher | null;
+}
+
+export interface OpenProjectOptions {
+  readonly storages?: readonly string[] | undefined;
+  readonly limits?: BandwidthLimits | undefined;
+  readonly log: LogSink;
+}
+
+/** Storages are disposed with `stack`. */
+export async function openProject(
+  deps: Pick<Deps, "openSource" | "openStorage" | "openCipher">,
+  project: Project,
+  options: OpenProjectOptions,
+  stack: AsyncDisposableStack,
+): Promise<OpenedProject> {
+  const sources: NamedSource[] = [];
+  for (const spec of project.sources)
+    sources.push({ name: spec.name, source: await deps.openSource(spec, options.log) });
+  const opened = await openTargets(deps, storagesOf(project, options.storages), options, stack);
+  const cipher = project.encryption === null ? null : await deps.openCipher(project.encryption);
+  return { sources, targets: opened.targets, unopened: opened.failures, cipher };
+}
+
+/** The project's storages, or those asked for, which must be among them. */
+export function storagesOf(project: Project, asked: readonly string[] | undefined): readonly string[] {
+  if (asked === undefined || asked.length === 0) return project.storages;
+  const foreign = asked.find((name) => !project.storages.includes(name));
+  if (foreign === undefined) return asked;
+  throw new AppError("usage", `project ${project.name} has no storage ${foreign}`, {
+    hint: `its storages are ${project.storages.join(", ")}`,
+  });
+}
+
+export async function openTargets(
+  deps: Pick<Deps, "openStorage">,
+  names: readonly string[],
+  options: Pick<OpenProjectOptions, "limits" | "log">,
+  stack: AsyncDisposableStack,
+): Promise<{ readonly targets: readonly Target[]; readonly failures: readonly SinkFailure[] }> {
+  const targets: Target[] = [];
+  const failures: SinkFailure[] = [];
+  for (const name of names) {
+    try {
+      const store = await deps.openStorage(name, options.log, options.limits);
+      stack.use(store);
+      targets.push({ name, store });
+    } catch (error) {
+      failures.push({ name, error: tagStage(error, "sync") });
+    }
+  }
+  return { targets, failures };
+}

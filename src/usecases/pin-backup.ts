@@ -1,0 +1,30 @@
+// A pinned backup is never removed by retention, on any storage that holds it.
+
+import { pinKey } from "../domain/backup/object-key.ts";
+import type { Project } from "../domain/project/project.ts";
+import type { Deps, LogSink } from "./deps.ts";
+import { findBackup } from "./find-backup.ts";
+import { writePin } from "./record-verification.ts";
+
+export interface PinRequest {
+  readonly project: Project;
+  readonly reference: string;
+  readonly pinned: boolean;
+  readonly reason: string | null;
+  readonly log: LogSink;
+  readonly signal: AbortSignal;
+}
+
+export async function pinBackup(
+  deps: Pick<Deps, "openStorage" | "state" | "clock">,
+  request: PinRequest,
+): Promise<{ readonly backupId: string; readonly storages: readonly string[] }> {
+  await using stack = new AsyncDisposableStack();
+  const found = await findBackup(deps, request, stack);
+  for (const { target, entry } of found.holders) {
+    if (request.pinned) await writePin(target.store, entry.stem, { at: deps.clock.now(), reason: request.reason });
+    else await target.store.delete(pinKey(entry.stem), request.signal);
+  }
+  await deps.state.savePin(found.manifest.backupId, request.pinned);
+  return { backupId: found.manifest.backupId, storages: found.holders.map(({ target }) => target.name) };
+}

@@ -1,0 +1,134 @@
+// Looks before anything is touched: does the source answer, can every storage be written, is there room.
+
+import { AppError, toAppError } from "../domain/error.ts";
+import type { Project } from "../domain/project/project.ts";
+import type { Cipher } from "../ports/cipher.ts";
+import type { Source, SourceInfo } from "../ports/source.ts";
+import type { Deps } from "./deps.ts";
+import type { SinkFailure } from "./fan-out.ts";
+import { tagStage } from "./stage-error.ts";
+import type { Target } from "./store-part.ts";
+
+export interface Check {
+  /** `source database`, `storage offsite`, `encryption`. */
+  readonly name: string;
+  readonly passed: boolean;
+  readonly detail: string;
+  readonly hint: string | null;
+  readonly error: AppError | null;
+}
+
+export interface NamedSource {
+  readonly name: string;
+  readonly source: Source;
+}
+
+export async function checkSource(
+  { name, source }: NamedSource,
+  signal: AbortSignal,
+): Promise<Check & { info?: SourceInfo }> {
+  return check(`source ${name}`, async () => {
+    const info = await source.probe(signal);
+    const tool = info.tool === null ? "" : `, ${info.tool} ${info.toolVersion ?? ""}`.trimEnd();
+    const size = info.sizeBytes === null ? "" : `, about ${formatBytes(info.sizeBytes)}`;
+    return { detail: `${source.object}: ${info.server}${tool}${size}`, info };
+  });
+}
+
+export async function checkStorage({ name, store }: Target, minFreeBytes: number, signal: AbortSignal): Promise<Check> {
+  return check(`storage ${name}`, async () => {
+    await store.probe(signal);
+    const free = store.capabilities.freeSpace ? await store.freeBytes(signal) : null;
+    if (free !== null && free < minFreeBytes) {
+      throw new AppError(
+        "disk_full",
+        `storage ${name} has ${formatBytes(free)} free at ${store.location}, ${formatBytes(minFreeBytes)} are required`,
+        { hint: "free space there, prune old backups, or lower HEALTH_DISK_MIN_FREE_GB" },
+      );
+    }
+    return { detail: free === null ? store.location : `${store.location}, ${formatBytes(free)} free` };
+  });
+}
+
+export async function checkCipher(cipher: Cipher, signal: AbortSignal): Promise<Check> {
+  return check("encryption", async () => {
+    await cipher.check(signal);
+    return {
+      detail: `${cipher.scheme}, key ${cipher.keyId}${cipher.canDecrypt ? "" : ", this machine cannot decrypt"}`,
+    };
+  });
+}
+
+async function check<T extends { readonly detail: string }>(name: string, ask: () => Promise<T>): Promise<Check & T> {
+  try {
+    return { name, passed: true, hint: null, error: null, ...(await ask()) };
+  } catch (error) {
+    const appError = toAppError(error);
+    const failed: Check = {
+      name,
+      passed: false,
+      detail: appError.message,
+      hint: appError.hint ?? null,
+      error: appError,
+    };
+    return failed as Check & T;
+  }
+}
+
+export interface PreflightResult {
+  /** Storages that can be written; never empty. */
+  readonly targets: readonly Target[];
+  readonly failures: readonly SinkFailure[];
+  readonly infos: ReadonlyMap<string, SourceInfo>;
+}
+
+/** Throws when a source does not answer, the key is unusable, or no storage can be written. */
+export async function preflight(
+  deps: Pick<Deps, "settings">,
+  project: Project,
+  opened: {
+    readonly sources: readonly NamedSource[];
+    readonly targets: readonly Target[];
+    readonly cipher: Cipher | null;
+  },
+  signal: AbortSignal,
+): Promise<PreflightResult> {
+  const infos = new Map<string, SourceInfo>();
+  for (const named of opened.sources) {
+    const result = await checkSource(named, signal);
+    if (result.error !== null) throw tagStage(result.error, "dump");
+    if (result.info !== undefined) infos.set(named.name, result.info);
+  }
+  if (opened.cipher !== null) {
+    const result = await checkCipher(opened.cipher, signal);
+    if (result.error !== null) throw tagStage(result.error, "encrypt");
+  }
+  const targets: Target[] = [];
+  const failures: SinkFailure[] = [];
+  const checks = await Promise.all(
+    opened.targets.map((target) => checkStorage(target, deps.settings.diskMinFreeBytes, signal)),
+  );
+  for (const [index, result] of checks.entries()) {
+    const target = opened.targets[index]!;
+    if (result.error === null) targets.push(target);
+    else failures.push({ name: target.name, error: tagStage(result.error, "sync") });
+  }
+  if (targets.length > 0) return { targets, failures, infos };
+  throw (
+    failures.at(0)?.error ??
+    new AppError("config_invalid", `project ${project.name} has no storage`, {
+      hint: "add a storage to the configuration",
+    })
+  );
+}
+
+export function formatBytes(bytes: number): string {
+  const units = ["B", "KB", "MB", "GB", "TB", "PB"];
+  let value = bytes;
+  let unit = 0;
+  while (value >= 1000 && unit < units.length - 1) {
+    value /= 1000;
+    unit += 1;
+  }
+  return `${unit === 0 || value >= 100 ? Math.round(value) : value.toFixed(1)} ${units[unit]}`;
+}

@@ -1,0 +1,221 @@
+// Deletes what the retention policy no longer keeps, per storage: the manifest first, then the parts.
+
+import { AppError } from "../domain/error.ts";
+import type { BackupType } from "../domain/backup/backup.ts";
+import { manifestKey } from "../domain/backup/object-key.ts";
+import { planRetention, type RetainedBackup, type RetentionPlan } from "../domain/retention/plan-retention.ts";
+import type { RetentionPolicy } from "../domain/retention/retention-policy.ts";
+import type { Project } from "../domain/project/project.ts";
+import type { Run } from "../domain/run/run.ts";
+import { collectDebris } from "./collect-debris.ts";
+import type { Deps, LogSink } from "./deps.ts";
+import { executeRun, type ActiveRun } from "./execute-run.ts";
+import { openTargets, storagesOf } from "./open-project.ts";
+import { readCatalog, readManifest, readVerification, type CatalogEntry } from "./read-catalog.ts";
+import { tagStage } from "./stage-error.ts";
+import type { Target } from "./store-part.ts";
+
+type PruneDeps = Pick<Deps, "clock" | "settings" | "state" | "reach" | "openStorage">;
+
+interface KnownBackup extends RetainedBackup {
+  readonly entry: CatalogEntry;
+  /** Name of the schedule with a retention of its own, or null for the project's set. */
+  readonly schedule: string | null;
+}
+
+export interface SetPlan {
+  readonly storage: string;
+  readonly schedule: string | null;
+  readonly plan: RetentionPlan;
+  readonly backups: readonly KnownBackup[];
+}
+
+const readsAtOnce = 8;
+
+/** The plan for one storage: the same for the preview and for the prune. Changes nothing. */
+export async function planStorage(
+  deps: PruneDeps,
+  project: Project,
+  target: Target,
+  signal: AbortSignal,
+): Promise<readonly SetPlan[]> {
+  const { entries } = await readCatalog(target.store, project.name, signal);
+  const known = await describeEntries(deps, project, target, entries, signal);
+  const sets = Map.groupBy(known, (backup) => backup.schedule);
+  const plans: SetPlan[] = [];
+  for (const [schedule, backups] of sets) {
+    const policy = policyOf(project, schedule);
+    const zone = project.schedules.find(({ name }) => name === schedule)?.timeZone ?? deps.settings.timeZone;
+    const plan = planRetention(backups, policy ?? {}, {
+      now: deps.clock.now(),
+      timeZone: zone,
+      maxRetentionDays: policy === null ? null : deps.settings.maxRetentionDays,
+      safetyDays: deps.settings.safetyBackupDays,
+      isBaseDir: target.store.location === deps.settings.baseDir,
+    });
+    plans.push({ storage: target.name, schedule, plan, backups });
+  }
+  return plans;
+}
+
+/** A schedule that is gone, or lost its own retention, falls back to the project's policy. */
+function policyOf(project: Project, schedule: string | null): RetentionPolicy | null {
+  return project.schedules.find(({ name }) => name === schedule)?.retention ?? project.retention;
+}
+
+/** Applies the plan of every target; used after a successful backup with the storages that hold it. */
+export async function pruneStorages(
+  deps: PruneDeps,
+  run: ActiveRun,
+  project: Project,
+  targets: readonly Target[],
+): Promise<void> {
+  let removed = 0;
+  let freedBytes = 0;
+  for (const target of targets) {
+    for (const { plan, backups } of await planStorage(deps, project, target, run.signal)) {
+      for (const { id, reason } of plan.remove) {
+        run.signal.throwIfAborted();
+        const backup = backups.find((candidate) => candidate.id === id)!;
+        await deleteBackup(deps, target, backup.entry, run.signal);
+        run.log("info", `storage ${target.name}: removed backup ${id} (${reason})`);
+        removed += 1;
+        freedBytes += backup.sizeBytes;
+      }
+    }
+  }
+  run.report({ removedBackups: removed, freedBytes });
+}
+
+/** The manifest first: a crash in the middle leaves unlisted parts, never a manifest without them. */
+export async function deleteBackup(
+  deps: Pick<Deps, "state" | "reach">,
+  target: Target,
+  entry: CatalogEntry,
+  signal: AbortSignal,
+): Promise<void> {
+  const first = manifestKey(entry.stem);
+  await target.store.delete(first, signal);
+  deps.reach("prune.manifest_deleted");
+  await deps.state.removeBackupFromStorage(entry.backupId, target.name);
+  for (const object of entry.objects) {
+    if (object.key === first) continue;
+    await target.store.delete(object.key, signal);
+    deps.reach("prune.part_deleted");
+  }
+}
+
+async function describeEntries(
+  deps: PruneDeps,
+  project: Project,
+  target: Target,
+  entries: readonly CatalogEntry[],
+  signal: AbortSignal,
+): Promise<KnownBackup[]> {
+  const remembered = new Map(
+    (await deps.state.listBackups({ project: project.name, storage: target.name, limit: 100_000 })).map((backup) => [
+      backup.id,
+      backup,
+    ]),
+  );
+  const known: KnownBackup[] = [];
+  for (let start = 0; start < entries.length; start += readsAtOnce) {
+    const batch = entries.slice(start, start + readsAtOnce);
+    known.push(...(await Promise.all(batch.map((entry) => describe(entry)))));
+  }
+  return known;
+
+  async function describe(entry: CatalogEntry): Promise<KnownBackup> {
+    const facts = remembered.get(entry.backupId) ?? (await readFacts(entry));
+    const verification = entry.hasVerification ? await readVerificationOrRefuse(entry) : undefined;
+    return {
+      entry,
+      id: entry.backupId,
+      createdAt: facts.createdAt,
+      sizeBytes: facts.sizeBytes,
+      type: facts.type,
+      schedule: facts.schedule,
+      pinned: entry.pinned,
+      verifiedAt: verification?.passed === true ? verification.at : null,
+    };
+  }
+
+  async function readFacts(
+    entry: CatalogEntry,
+  ): Promise<{ createdAt: number; sizeBytes: number; type: BackupType; schedule: string | null }> {
+    const manifest = await readManifest(target.store, entry.stem, signal);
+    return {
+      createdAt: Date.parse(manifest.startedAt),
+      sizeBytes: manifest.parts.reduce((sum, part) => sum + part.storedBytes, 0),
+      type: manifest.type,
+      schedule: manifest.schedule?.ownRetention === true ? manifest.schedule.name : null,
+    };
+  }
+
+  async function readVerificationOrRefuse(entry: CatalogEntry) {
+    try {
+      return await readVerification(target.store, entry.stem, signal);
+    } catch (error) {
+      throw new AppError(
+        "storage_failed",
+        `storage ${target.name}: the verification of backup ${entry.backupId} cannot be read, nothing is pruned`,
+        {
+          hint: "verify that backup again, then prune",
+          cause: error,
+        },
+      );
+    }
+  }
+}
+
+export interface PruneRequest {
+  readonly project: Project;
+  readonly storages?: readonly string[] | undefined;
+  readonly trigger?: string;
+  readonly signal: AbortSignal;
+}
+
+/** A run of its own: `backupctl prune`. Throws `lock_held`; other failures are in the returned run. */
+export async function pruneBackups(deps: Deps, request: PruneRequest): Promise<Run> {
+  const { project, signal } = request;
+  await using _lock = await deps.lock.acquire(project.name, "prune");
+  return executeRun(
+    deps,
+    { project: project.name, kind: "prune", trigger: request.trigger ?? "manual", signal },
+    async (run) => {
+      await using stack = new AsyncDisposableStack();
+      const opened = await openTargets(deps, storagesOf(project, request.storages), { log: run.log }, stack);
+      const failures = opened.failures.map(({ error }) => error);
+      for (const target of opened.targets) {
+        try {
+          await run.stage("prune", () => pruneStorages(deps, run, project, [target]));
+          await run.stage("cleanup", () => collectDebris(deps, run, project, target));
+        } catch (error) {
+          run.signal.throwIfAborted();
+          const failure = tagStage(error, "prune");
+          run.warn(`storage ${target.name}: ${failure.message}`);
+          failures.push(failure);
+        }
+      }
+      if (failures.length > 0) throw failures[0]!;
+    },
+  );
+}
+
+export interface PreviewRequest {
+  readonly project: Project;
+  readonly storages?: readonly string[] | undefined;
+  readonly log: LogSink;
+  readonly signal: AbortSignal;
+}
+
+/** What a prune would do now. Throws when a storage cannot be read: half a preview would mislead. */
+export async function previewPrune(deps: PruneDeps, request: PreviewRequest): Promise<readonly SetPlan[]> {
+  await using stack = new AsyncDisposableStack();
+  const opened = await openTargets(deps, storagesOf(request.project, request.storages), { log: request.log }, stack);
+  if (opened.failures.length > 0) throw opened.failures[0]!.error;
+  const plans: SetPlan[] = [];
+  for (const target of opened.targets)
+    plans.push(...(await planStorage(deps, request.project, target, request.signal)));
+  return plans;
+}

@@ -1,0 +1,89 @@
+// What a storage holds, by its own listing: manifests are the truth, the state store only remembers them.
+
+import { AppError } from "../domain/error.ts";
+import type { Verification } from "../domain/backup/backup.ts";
+import type { Manifest } from "../domain/backup/manifest.ts";
+import { manifestKey, parseObjectKey, pinKey, verifiedKey } from "../domain/backup/object-key.ts";
+import { parseManifest } from "../domain/backup/parse-manifest.ts";
+import type { ObjectInfo, ObjectStore } from "../ports/object-store.ts";
+import { readWhole } from "./commit-backup.ts";
+
+export interface CatalogEntry {
+  readonly backupId: string;
+  readonly project: string;
+  readonly stem: string;
+  readonly pinned: boolean;
+  readonly hasVerification: boolean;
+  /** All objects under the stem, the manifest included. */
+  readonly objects: readonly ObjectInfo[];
+}
+
+export interface StorageCatalog {
+  /** Backups with a manifest, newest name first. */
+  readonly entries: readonly CatalogEntry[];
+  /** Parts without a manifest: a run in progress, or what a crash left. */
+  readonly orphans: readonly { readonly backupId: string; readonly project: string; readonly object: ObjectInfo }[];
+}
+
+/** `project` empty: every project on the storage. */
+export async function readCatalog(store: ObjectStore, project: string, signal: AbortSignal): Promise<StorageCatalog> {
+  const groups = new Map<string, { project: string; backupId: string; objects: ObjectInfo[] }>();
+  for await (const object of store.list(project === "" ? "" : `${project}/`, signal)) {
+    const parsed = parseObjectKey(object.key);
+    if (parsed === undefined || (project !== "" && parsed.project !== project)) continue;
+    const group = groups.get(parsed.stem) ?? { project: parsed.project, backupId: parsed.id, objects: [] };
+    group.objects.push(object);
+    groups.set(parsed.stem, group);
+  }
+  const entries: CatalogEntry[] = [];
+  const orphans: { backupId: string; project: string; object: ObjectInfo }[] = [];
+  for (const [stem, group] of groups) {
+    const keys = new Set(group.objects.map((object) => object.key));
+    if (keys.has(manifestKey(stem))) {
+      const marks = { pinned: keys.has(pinKey(stem)), hasVerification: keys.has(verifiedKey(stem)) };
+      entries.push({ stem, backupId: group.backupId, project: group.project, objects: group.objects, ...marks });
+    } else {
+      const { backupId } = group;
+      orphans.push(...group.objects.map((object) => ({ backupId, project: group.project, object })));
+    }
+  }
+  entries.sort((a, b) => (sortName(a) < sortName(b) ? 1 : -1));
+  return { entries, orphans };
+}
+
+/** Year, month, then the time of the name: the type in the middle of the name must not decide. */
+function sortName(entry: CatalogEntry): string {
+  return `${parseObjectKey(manifestKey(entry.stem))?.timestamp ?? ""}${entry.stem}`;
+}
+
+export async function readManifest(store: ObjectStore, stem: string, signal: AbortSignal): Promise<Manifest> {
+  const manifest = parseManifest(new TextDecoder().decode(await readWhole(store, manifestKey(stem), signal)));
+  if (manifest.stem === stem) return manifest;
+  throw new AppError("manifest_invalid", `${manifestKey(stem)} describes ${manifest.stem}, not itself`, {
+    hint: "the object was moved or replaced; restore from another storage",
+  });
+}
+
+/** Throws when the result is there but cannot be read: prune must then refuse. */
+export async function readVerification(
+  store: ObjectStore,
+  stem: string,
+  signal: AbortSignal,
+): Promise<Omit<Verification, "storage">> {
+  const key = verifiedKey(stem);
+  const value: unknown = JSON.parse(new TextDecoder().decode(await readWhole(store, key, signal)));
+  if (isVerification(value)) return value;
+  throw new AppError("manifest_invalid", `verification result ${key} cannot be read`, {
+    hint: "run backupctl verify on this backup again",
+  });
+}
+
+function isVerification(value: unknown): value is Omit<Verification, "storage"> {
+  if (typeof value !== "object" || value === null) return false;
+  const record = value as Record<string, unknown>;
+  return (
+    ["checksum", "structure", "restore"].includes(String(record["level"])) &&
+    typeof record["passed"] === "boolean" &&
+    typeof record["at"] === "number"
+  );
+}

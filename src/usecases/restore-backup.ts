@@ -1,0 +1,157 @@
+// Restores a backup of a project into a database and, if asked, its files to where they were or elsewhere.
+
+import { AppError, toAppError, type ErrorCode } from "../domain/error.ts";
+import type { Manifest } from "../domain/backup/manifest.ts";
+import type { Project, SourceSpec } from "../domain/project/project.ts";
+import type { Run } from "../domain/run/run.ts";
+import type { RestoreMode, RestoreOptions, TargetState } from "../ports/source.ts";
+import type { Deps } from "./deps.ts";
+import { executeRun, type ActiveRun } from "./execute-run.ts";
+import { findBackup, type FoundBackup } from "./find-backup.ts";
+import { openDecipher } from "./open-decipher.ts";
+import { openPlainPart } from "./open-plain-part.ts";
+import { readManifest } from "./read-catalog.ts";
+import { agreeToTarget, restoreParts, type PlainPart } from "./restore-parts.ts";
+import { makeSafetyBackup } from "./safety-backup.ts";
+import { checkManifestSeal } from "./seal-manifest.ts";
+
+export interface RestoreBackupRequest {
+  readonly project: Project;
+  readonly reference: string;
+  readonly storage?: string | undefined;
+  /** The project whose server takes the data; the backup's own when absent. */
+  readonly targetProject: Project;
+  readonly intoDatabase: string | null;
+  /** `original`, a directory, or null to leave the files alone. */
+  readonly assets: string | null;
+  readonly mode: RestoreMode;
+  readonly stopConnections: boolean;
+  readonly options: RestoreOptions;
+  readonly safetyBackup: boolean;
+  /** Asked before data is replaced. */
+  agree(database: string, state: TargetState): Promise<boolean>;
+  readonly signal: AbortSignal;
+}
+
+/** Throws `lock_held` when another run works on the target's project. */
+export async function restoreBackup(deps: Deps, request: RestoreBackupRequest): Promise<Run> {
+  const { targetProject, signal } = request;
+  await using _lock = await deps.lock.acquire(targetProject.name, "restore");
+  return executeRun(deps, { project: targetProject.name, kind: "restore", trigger: "manual", signal }, (run) =>
+    run.stage("restore", () => restore(deps, run, request)),
+  );
+}
+
+async function restore(deps: Deps, run: ActiveRun, request: RestoreBackupRequest): Promise<void> {
+  await using stack = new AsyncDisposableStack();
+  const found = await findBackup(deps, { ...request, log: run.log, signal: run.signal }, stack);
+  run.update({ backupId: found.manifest.backupId });
+  const started = deps.clock.monotonicMs();
+  if (request.intoDatabase !== null) {
+    await restoreSource(deps, run, request, found, databaseOf(request, found.manifest), request.intoDatabase);
+  }
+  if (request.assets !== null) {
+    await restoreSource(deps, run, request, found, assetsOf(request, found.manifest), request.assets);
+  }
+  run.report({ restoreMs: Math.round(deps.clock.monotonicMs() - started) });
+}
+
+async function restoreSource(
+  deps: Deps,
+  run: ActiveRun,
+  request: RestoreBackupRequest,
+  found: FoundBackup,
+  spec: SourceSpec,
+  database: string,
+): Promise<void> {
+  const source = await deps.openSource(spec, run.log);
+  const state = await agreeToTarget({ source, database, mode: request.mode }, request.agree, run.signal);
+  if (state.exists && !state.empty && request.safetyBackup) {
+    await makeSafetyBackup(deps, run, request.targetProject, spec, database);
+  }
+  await fromFirstGoodStorage(run, found, async (holder) => {
+    const manifest = await readManifest(holder.target.store, holder.entry.stem, run.signal);
+    const cipher = await openDecipher(deps, request.project, manifest);
+    await checkManifestSeal(manifest, cipher);
+    const described = manifest.sources.find((candidate) => candidate.name === spec.name);
+    const parts: PlainPart[] = manifest.parts
+      .filter((part) => part.source === spec.name)
+      .map((part) => ({
+        name: part.name,
+        format: part.format,
+        facts: described?.facts ?? {},
+        plainBytes: part.plainBytes,
+        open: (signal) =>
+          openPlainPart(deps, { store: holder.target.store, backupId: manifest.backupId, part, cipher, signal }),
+      }));
+    const outcome = await restoreParts(deps, run, {
+      source,
+      parts,
+      rowCounts: described?.rowCounts ?? null,
+      database,
+      mode: request.mode,
+      stopConnections: request.stopConnections,
+      options: request.options,
+    });
+    run.report({ [spec.name]: { ...outcome, storage: holder.target.name, into: database } });
+    run.log("info", `restored ${spec.name} of backup ${manifest.backupId} into ${database} from ${holder.target.name}`);
+  });
+}
+
+/** Codes that speak against this copy or this storage, not against the target or the dump. */
+const copyErrors: ReadonlySet<ErrorCode> = new Set([
+  "backup_corrupt",
+  "manifest_invalid",
+  "object_not_found",
+  "stalled",
+  "storage_auth_failed",
+  "storage_failed",
+  "storage_unreachable",
+]);
+
+export async function fromFirstGoodStorage<T>(
+  run: Pick<ActiveRun, "warn" | "signal">,
+  found: FoundBackup,
+  work: (holder: FoundBackup["holders"][number]) => Promise<T>,
+): Promise<T> {
+  for (const [index, holder] of found.holders.entries()) {
+    try {
+      return await work(holder);
+    } catch (error) {
+      const failure = toAppError(error);
+      const next = found.holders[index + 1];
+      if (run.signal.aborted || next === undefined || !copyErrors.has(failure.code)) throw failure;
+      run.warn(`storage ${holder.target.name}: ${failure.message}; trying ${next.target.name}`);
+    }
+  }
+  throw new AppError("backup_not_found", `no storage holds backup ${found.manifest.backupId}`);
+}
+
+function databaseOf(request: RestoreBackupRequest, manifest: Manifest): SourceSpec {
+  const dumped = manifest.sources.find((source) => source.type !== "files");
+  if (dumped === undefined) {
+    throw new AppError("usage", `backup ${manifest.backupId} of ${manifest.project} holds no database`, {
+      hint: "restore its files with --assets original or --assets PATH",
+    });
+  }
+  return matching(request.targetProject, dumped.name, dumped.type);
+}
+
+function assetsOf(request: RestoreBackupRequest, manifest: Manifest): SourceSpec {
+  const dumped = manifest.sources.find((source) => source.name === "assets");
+  if (dumped !== undefined) {
+    const own = request.targetProject.sources.find((source) => source.name === "assets");
+    return (
+      own ?? { name: dumped.name, type: dumped.type, settings: { paths: dumped.facts["paths"] ?? [], exclude: [] } }
+    );
+  }
+  throw new AppError("usage", `backup ${manifest.backupId} of ${manifest.project} holds no files`);
+}
+
+function matching(project: Project, name: string, type: string): SourceSpec {
+  const spec = project.sources.find((source) => source.name === name && source.type === type);
+  if (spec !== undefined) return spec;
+  throw new AppError("unsupported", `project ${project.name} has no ${type} database to restore into`, {
+    hint: "name a project with a database of the same type by --target",
+  });
+}

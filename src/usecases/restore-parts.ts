@@ -1,0 +1,130 @@
+// Puts the parts of one source into a target: looks first, asks before anything is replaced, makes a safety backup,
+// restores beside the original where the engine can, compares rows, and only then swaps.
+
+import { AppError } from "../domain/error.ts";
+import { compareRowCounts } from "../domain/backup/compare-row-counts.ts";
+import type { RowCounts } from "../domain/backup/manifest.ts";
+import type { ByteStream } from "../ports/byte-stream.ts";
+import type { RestoreMode, RestoreOptions, RestorePart, Source, TargetState } from "../ports/source.ts";
+import type { Deps } from "./deps.ts";
+import { isGlobals } from "./drill-backup.ts";
+import type { ActiveRun } from "./execute-run.ts";
+import { countBytes } from "./meter.ts";
+import { tagStage } from "./stage-error.ts";
+import { watchStall } from "./watch-stall.ts";
+
+export interface PlainPart {
+  readonly name: string;
+  readonly format: string;
+  readonly facts: RestorePart["facts"];
+  readonly plainBytes: number | null;
+  /** Opens the plain stream from its beginning; may be called twice. */
+  open(signal: AbortSignal): ByteStream;
+}
+
+export interface RestorePartsRequest {
+  readonly source: Source;
+  readonly parts: readonly PlainPart[];
+  readonly rowCounts: RowCounts | null;
+  readonly database: string;
+  readonly mode: RestoreMode;
+  readonly stopConnections: boolean;
+  readonly options: RestoreOptions;
+}
+
+export interface RestoreOutcome {
+  readonly tables: number;
+  readonly rows: number | null;
+  readonly compared: boolean;
+}
+
+/** Throws `target_not_empty` for mode `create`, `confirmation_required` when `agree` says no. */
+export async function agreeToTarget(
+  request: Pick<RestorePartsRequest, "source" | "database" | "mode">,
+  agree: (database: string, state: TargetState) => Promise<boolean>,
+  signal: AbortSignal,
+): Promise<TargetState> {
+  const { source, database, mode } = request;
+  const state = await source.inspectTarget(database, signal);
+  if (!state.exists || state.empty) return state;
+  if (mode === "create") {
+    throw new AppError("target_not_empty", `${database} is there and not empty (${state.description})`, {
+      hint: "restore into another name with --into-database, or replace it with --mode drop, clean or append",
+    });
+  }
+  if (await agree(database, state)) return state;
+  throw new AppError("confirmation_required", `nobody agreed to change ${database} (${state.description})`, {
+    hint: "type the target's name when asked, or give --yes",
+  });
+}
+
+export async function restoreParts(
+  deps: Pick<Deps, "settings" | "reach">,
+  run: ActiveRun,
+  request: RestorePartsRequest,
+): Promise<RestoreOutcome> {
+  const { source, database, mode, options } = request;
+  const parts = request.parts.toSorted((a, b) => Number(isGlobals(b)) - Number(isGlobals(a)));
+  const stall = new AbortController();
+  const signal = AbortSignal.any([run.signal, stall.signal]);
+  await using target = await source.openTarget({ database, mode, stopConnections: request.stopConnections, signal });
+  if (!target.swaps) {
+    run.log("info", "the target is changed in place: every part is checked to its end first");
+    for (const part of parts) for await (const _chunk of part.open(signal));
+  }
+  let done = 0;
+  const total = parts.reduce((sum, part) => sum + (part.plainBytes ?? 0), 0);
+  for (const part of parts) {
+    run.log("info", `restoring ${part.name} into ${database}`);
+    const before = done;
+    const counted = countBytes(part.open(signal), (bytes) => {
+      done = before + bytes;
+      run.advance(done, total === 0 ? undefined : total);
+    });
+    const watched = watchStall(
+      counted,
+      deps.settings.stallTimeoutMs,
+      () => readStall(part.name),
+      (error) => stall.abort(error),
+    );
+    const report = await target.restore({ format: part.format, stream: watched, facts: part.facts }, options, signal);
+    for (const warning of report.warnings) run.warn(warning);
+  }
+  deps.reach("restore.loaded");
+  const outcome = await compareRows(run, request, await target.countRows(signal));
+  run.signal.throwIfAborted();
+  await target.commit();
+  deps.reach("restore.committed");
+  return outcome;
+}
+
+async function compareRows(
+  run: ActiveRun,
+  { rowCounts, options, mode }: RestorePartsRequest,
+  restored: RowCounts["tables"],
+): Promise<RestoreOutcome> {
+  const rows = restored.reduce((sum, table) => sum + table.rows, 0);
+  const outcome = { tables: restored.length, rows: restored.length === 0 ? null : rows };
+  const isWhole =
+    !options.schemaOnly && !options.dataOnly && options.tables.length === 0 && mode !== "append" && mode !== "clean";
+  if (rowCounts === null || !isWhole) return { ...outcome, compared: false };
+  const differences = compareRowCounts(rowCounts.tables, restored);
+  if (differences.length === 0) {
+    run.log("info", `${restored.length} tables and ${rows} rows are those of the dump`);
+    return { ...outcome, compared: true };
+  }
+  throw tagStage(
+    new AppError("restore_failed", `the restored rows differ from the dump's: ${differences.slice(0, 5).join("; ")}`, {
+      hint: "the target was left as it was; restore from another backup and look for triggers that change rows",
+      details: { differences },
+    }),
+    "restore",
+  );
+}
+
+function readStall(part: string): AppError {
+  return new AppError("stalled", `no byte of ${part} arrived from the storage in time`, {
+    hint: "check the network and the storage, or raise BACKUP_STALL_TIMEOUT_SECONDS",
+    retryable: true,
+  });
+}

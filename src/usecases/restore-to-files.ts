@@ -1,0 +1,200 @@
+// Restores a backup to files: dumps decrypted (and decompressed if asked), assets unpacked below the target path.
+// A file appears under its name only when its bytes were proven.
+
+import { AppError } from "../domain/error.ts";
+import type { Manifest, ManifestPart } from "../domain/backup/manifest.ts";
+import type { Project } from "../domain/project/project.ts";
+import type { Run } from "../domain/run/run.ts";
+import type { ByteStream } from "../ports/byte-stream.ts";
+import type { Cipher } from "../ports/cipher.ts";
+import type { ObjectStore } from "../ports/object-store.ts";
+import type { Source } from "../ports/source.ts";
+import type { Deps } from "./deps.ts";
+import { fullRestore } from "./drill-backup.ts";
+import { executeRun, type ActiveRun } from "./execute-run.ts";
+import { findBackup } from "./find-backup.ts";
+import { openDecipher } from "./open-decipher.ts";
+import { checkStoredPart, openPlainPart } from "./open-plain-part.ts";
+import { readManifest } from "./read-catalog.ts";
+import { fromFirstGoodStorage } from "./restore-backup.ts";
+import { checkManifestSeal } from "./seal-manifest.ts";
+
+export interface RestoreToFilesRequest {
+  readonly project: Project;
+  readonly reference: string;
+  readonly storage?: string | undefined;
+  readonly targetPath: string;
+  readonly only: "db" | "assets" | null;
+  readonly decompress: boolean;
+  readonly raw: boolean;
+  readonly signal: AbortSignal;
+}
+
+export interface RestoredFile {
+  readonly path: string;
+  readonly format: string;
+  /** False when the file is still compressed (or, with raw, as stored). */
+  readonly plain: boolean;
+}
+
+/** The files written are in the run's `result.files`. */
+export async function restoreToFiles(deps: Deps, request: RestoreToFilesRequest): Promise<Run> {
+  const { project, signal } = request;
+  return executeRun(deps, { project: project.name, kind: "restore", trigger: "manual", signal }, (run) =>
+    run.stage("restore", async () => {
+      await using stack = new AsyncDisposableStack();
+      const found = await findBackup(deps, { ...request, log: run.log, signal: run.signal }, stack);
+      run.update({ backupId: found.manifest.backupId });
+      const directory = await deps.openDirectory(request.targetPath, run.log);
+      stack.use(directory);
+      const files = await fromFirstGoodStorage(run, found, async ({ target, entry }) => {
+        const manifest = await readManifest(target.store, entry.stem, run.signal);
+        const cipher = await openDecipher(deps, project, manifest);
+        await checkManifestSeal(manifest, cipher);
+        return writeParts(deps, run, request, { manifest, cipher, store: target.store, directory });
+      });
+      run.report({ files, targetPath: request.targetPath });
+    }),
+  );
+}
+
+interface Opened {
+  readonly manifest: Manifest;
+  readonly cipher: Cipher | null;
+  readonly store: ObjectStore;
+  readonly directory: ObjectStore;
+}
+
+async function writeParts(
+  deps: Deps,
+  run: ActiveRun,
+  request: RestoreToFilesRequest,
+  opened: Opened,
+): Promise<RestoredFile[]> {
+  const wanted = opened.manifest.parts.filter((part) => {
+    if (request.only === null) return true;
+    return (request.only === "assets") === isAssets(part);
+  });
+  if (wanted.length === 0) {
+    throw new AppError("usage", `backup ${opened.manifest.backupId} holds nothing for --only ${request.only}`);
+  }
+  const files: RestoredFile[] = [];
+  for (const part of wanted) {
+    run.log("info", `restoring ${part.name} to ${request.targetPath}`);
+    if (isAssets(part) && !request.raw) await unpack(deps, run, request, opened, part, files);
+    else files.push(...(await writePart(deps, run, request, opened, part)));
+  }
+  return files;
+}
+
+export function isAssets(part: Pick<ManifestPart, "format">): boolean {
+  return part.format === "files.tar";
+}
+
+async function unpack(
+  deps: Deps,
+  run: ActiveRun,
+  request: RestoreToFilesRequest,
+  { manifest, cipher, store }: Opened,
+  part: ManifestPart,
+  files: RestoredFile[],
+): Promise<void> {
+  const described = manifest.sources.find((source) => source.name === part.source);
+  const spec = {
+    name: part.source,
+    type: described?.type ?? "files",
+    settings: { paths: described?.facts["paths"] ?? [], exclude: [] },
+  };
+  const source = await deps.openSource(spec, run.log);
+  const { signal } = run;
+  await using target = await source.openTarget({
+    database: request.targetPath,
+    mode: "append",
+    stopConnections: false,
+    signal,
+  });
+  const stream = openPlainPart(deps, { store, backupId: manifest.backupId, part, cipher, signal });
+  const report = await target.restore(
+    { format: part.format, stream, facts: described?.facts ?? {} },
+    fullRestore,
+    signal,
+  );
+  for (const warning of report.warnings) run.warn(warning);
+  await target.commit();
+  files.push({ path: request.targetPath, format: part.format, plain: true });
+}
+
+async function writePart(
+  deps: Deps,
+  run: ActiveRun,
+  request: RestoreToFilesRequest,
+  opened: Opened,
+  part: ManifestPart,
+): Promise<RestoredFile[]> {
+  const { store, cipher, manifest, directory } = opened;
+  const { signal } = run;
+  const plainPart = { store, backupId: manifest.backupId, part, cipher, signal };
+  const storedName = part.key.slice(part.key.lastIndexOf("/") + 1);
+  if (request.raw) {
+    await checkStoredPart(plainPart);
+    return [
+      await writeFile(request, directory, storedName, store.read(part.key, { signal }), part.format, false, signal),
+    ];
+  }
+  // The whole part is proven before its compressed form is written, for only the plain bytes prove a foreign decoder's end.
+  for await (const _chunk of openPlainPart(deps, plainPart));
+  const codec = deps.codecs[part.compression.algorithm];
+  const plainName = `${storedName.slice(0, storedName.indexOf(`.${part.format}`))}.${part.format}`;
+  const compressedName = codec.extension === "" ? plainName : `${plainName}.${codec.extension}`;
+  const files: RestoredFile[] = [];
+  const sealed = store.read(part.key, { signal });
+  const context = { backupId: manifest.backupId, part: part.name };
+  const compressed = part.encryption === null || cipher === null ? sealed : cipher.decrypt(sealed, context, signal);
+  files.push(
+    await writeFile(request, directory, compressedName, compressed, part.format, codec.extension === "", signal),
+  );
+  if (!request.decompress) return files;
+  if (codec.extension !== "") {
+    files.push(
+      await writeFile(request, directory, plainName, openPlainPart(deps, plainPart), part.format, true, signal),
+    );
+  }
+  const plain = await plainForm(deps, run, request, part, files.at(-1)!.path);
+  return plain === null ? files : [...files, plain];
+}
+
+async function plainForm(
+  deps: Deps,
+  run: ActiveRun,
+  request: RestoreToFilesRequest,
+  part: ManifestPart,
+  path: string,
+): Promise<RestoredFile | null> {
+  const source = await sourceOf(deps, run, request.project, part);
+  const written = source === undefined ? null : await source.writePlainForm(path, part.format, run.signal);
+  return written === null ? null : { path: written, format: "sql", plain: true };
+}
+
+async function sourceOf(deps: Deps, run: ActiveRun, project: Project, part: ManifestPart): Promise<Source | undefined> {
+  const spec = project.sources.find((source) => source.name === part.source);
+  return spec === undefined ? undefined : deps.openSource(spec, run.log);
+}
+
+async function writeFile(
+  request: RestoreToFilesRequest,
+  directory: ObjectStore,
+  name: string,
+  stream: ByteStream,
+  format: string,
+  plain: boolean,
+  signal: AbortSignal,
+): Promise<RestoredFile> {
+  const path = `${request.targetPath.replace(/\/+$/, "")}/${name}`;
+  if ((await directory.find(name, signal)) !== undefined) {
+    throw new AppError("target_not_empty", `${path} is there already`, { hint: "restore to an empty directory" });
+  }
+  await using writer = await directory.openWriter(name, { signal });
+  for await (const chunk of stream) await writer.write(chunk);
+  await writer.close();
+  return { path, format, plain };
+}

@@ -1,0 +1,223 @@
+// One backup run of one project: look first, hook, dump to every storage at once, verify, commit, then retention.
+
+import { AppError, toAppError } from "../domain/error.ts";
+import type { Backup, BackupType } from "../domain/backup/backup.ts";
+import type { Manifest } from "../domain/backup/manifest.ts";
+import type { BandwidthLimits, Project, ScheduleSpec } from "../domain/project/project.ts";
+import type { Run } from "../domain/run/run.ts";
+import { attemptBackup, type AttemptResult } from "./attempt-backup.ts";
+import type { Deps } from "./deps.ts";
+import { drillBackup } from "./drill-backup.ts";
+import { executeRun, type ActiveRun } from "./execute-run.ts";
+import type { SinkFailure } from "./fan-out.ts";
+import { openProject, type OpenedProject } from "./open-project.ts";
+import { formatBytes, preflight, type PreflightResult } from "./preflight.ts";
+import { pruneStorages } from "./prune-backups.ts";
+import { runHook, type HookStatus } from "./run-hook.ts";
+import { recordVerification } from "./record-verification.ts";
+import { tagStage } from "./stage-error.ts";
+
+export interface BackupRequest {
+  readonly project: Project;
+  readonly type: BackupType;
+  /** The schedule that asks for it; null for a run from the command line. */
+  readonly schedule: ScheduleSpec | null;
+  readonly storages?: readonly string[] | undefined;
+  readonly limits?: BandwidthLimits | undefined;
+  readonly signal: AbortSignal;
+}
+
+const hookGraceMs = 300_000;
+
+/** Throws `lock_held` when another run of the project is on; every other failure is in the returned run. */
+export async function runBackup(deps: Deps, request: BackupRequest): Promise<Run> {
+  const { project, signal } = request;
+  await using _lock = await deps.lock.acquire(project.name, "backup");
+  const trigger = request.schedule?.name ?? "manual";
+  return executeRun(deps, { project: project.name, kind: "backup", trigger, signal }, (run) =>
+    backUp(deps, run, request),
+  );
+}
+
+async function backUp(deps: Deps, run: ActiveRun, request: BackupRequest): Promise<void> {
+  const { project } = request;
+  deps.reach("run.started");
+  await using stack = new AsyncDisposableStack();
+  stack.defer(warnWhenLate(run, project));
+  const options = { storages: request.storages, limits: request.limits, log: run.log };
+  const opened = await openProject(deps, project, options, stack);
+  const ready = await preflight(deps, project, opened, run.signal);
+  for (const info of ready.infos.values()) info.warnings.forEach((warning) => run.warn(warning));
+  const failures = [...opened.unopened, ...ready.failures];
+  reportFailures(run, failures);
+
+  let status: HookStatus = "running";
+  let preHookStarted = false;
+  try {
+    if (project.hooks.preBackup !== undefined) {
+      preHookStarted = true;
+      await run.stage("pre_hook", () => runHook(deps, run, project, "pre", "running", run.signal));
+    }
+    deps.reach("run.pre_hook_done");
+    const result = await dumpWithRetries(deps, run, request, opened, ready);
+    deps.reach("run.committed");
+    await afterCommit(deps, run, request, opened, result, failures);
+    status = "succeeded";
+  } catch (error) {
+    status = run.signal.aborted ? "cancelled" : "failed";
+    throw error;
+  } finally {
+    if (preHookStarted || project.hooks.preBackup === undefined) {
+      await postHook(deps, run, project, status, stack);
+    }
+  }
+}
+
+/** Runs in every case, also after a cancel; its failure is a warning, for the backup is there or not without it. */
+async function postHook(
+  deps: Deps,
+  run: ActiveRun,
+  project: Project,
+  status: HookStatus,
+  _stack: AsyncDisposableStack,
+): Promise<void> {
+  if (project.hooks.postBackup === undefined) return;
+  try {
+    const signal = AbortSignal.timeout(project.hooks.timeoutMs + hookGraceMs);
+    await run.stage("post_hook", () => runHook(deps, run, project, "post", status, signal));
+  } catch (error) {
+    run.warn(`post_hook: ${toAppError(error).message}`);
+  }
+}
+
+async function dumpWithRetries(
+  deps: Deps,
+  run: ActiveRun,
+  request: BackupRequest,
+  opened: OpenedProject,
+  ready: PreflightResult,
+): Promise<AttemptResult> {
+  const { retryCount, retryDelayMs } = deps.settings;
+  for (let attempt = 0; ; attempt++) {
+    try {
+      return await attemptBackup(deps, run, {
+        project: request.project,
+        type: request.type,
+        schedule: request.schedule,
+        sources: opened.sources,
+        targets: ready.targets,
+        cipher: opened.cipher,
+        infos: ready.infos,
+      });
+    } catch (error) {
+      const failure = toAppError(error);
+      if (!failure.retryable || attempt >= retryCount || run.signal.aborted) throw failure;
+      const delayMs = retryDelayMs * 2 ** attempt;
+      run.update({ retryCount: attempt + 1 });
+      run.log("warn", `${failure.message}; retry ${attempt + 1} of ${retryCount} in ${Math.round(delayMs / 1000)} s`);
+      await deps.clock.sleep(delayMs, run.signal);
+    }
+  }
+}
+
+/** The backup is committed: from here on nothing fails the run. */
+async function afterCommit(
+  deps: Deps,
+  run: ActiveRun,
+  request: BackupRequest,
+  opened: OpenedProject,
+  result: AttemptResult,
+  earlier: readonly SinkFailure[],
+): Promise<void> {
+  const { project } = request;
+  const failures = [...earlier, ...result.failures];
+  run.update({ backupId: result.manifest.backupId, partial: failures.length > 0 });
+  reportFailures(run, result.failures);
+  const backup = describeBackup(result);
+  run.report({
+    sizeBytes: backup.sizeBytes,
+    storages: backup.storages,
+    failedStorages: failures.map(({ name, error }) => ({ name, code: error.code, message: error.message })),
+    stem: backup.stem,
+  });
+  run.log(
+    "info",
+    `backup ${backup.id} committed on ${backup.storages.join(", ")}, ${formatBytes(backup.sizeBytes)} stored`,
+  );
+  await asWarning(run, "state store", () => deps.state.saveBackup(backup));
+  if (project.verification.enabled && project.verification.level === "restore") {
+    await asWarning(run, "verify", () => run.stage("verify", () => drillAndRecord(deps, run, project, opened, result)));
+  }
+  await asWarning(run, "prune", () => run.stage("prune", () => pruneStorages(deps, run, project, result.committed)));
+}
+
+async function drillAndRecord(
+  deps: Deps,
+  run: ActiveRun,
+  project: Project,
+  opened: OpenedProject,
+  result: AttemptResult,
+): Promise<void> {
+  const target = result.committed[0]!;
+  const verification = await drillBackup(deps, {
+    project,
+    manifest: result.manifest,
+    target,
+    cipher: opened.cipher,
+    log: run.log,
+    signal: run.signal,
+  });
+  for (const committed of result.committed) {
+    await recordVerification(deps, committed, result.manifest, { ...verification, storage: committed.name });
+  }
+  run.report({ verified: verification.passed, restoreMs: verification.restoreMs });
+  if (!verification.passed)
+    throw tagStage(new AppError("verify_failed", verification.message ?? "the drill failed"), "verify");
+}
+
+async function asWarning(run: ActiveRun, what: string, work: () => Promise<unknown>): Promise<void> {
+  try {
+    await work();
+  } catch (error) {
+    run.warn(`${what}: ${toAppError(error).message}`);
+  }
+}
+
+function reportFailures(run: ActiveRun, failures: readonly SinkFailure[]): void {
+  for (const { name, error } of failures) run.warn(`storage ${name}: ${error.message}`);
+}
+
+export function describeBackup(result: {
+  readonly manifest: Manifest;
+  readonly committed: readonly { readonly name: string }[];
+}): Backup {
+  const { manifest } = result;
+  return {
+    id: manifest.backupId,
+    project: manifest.project,
+    type: manifest.type,
+    schedule: manifest.schedule?.ownRetention === true ? manifest.schedule.name : null,
+    engine: manifest.sources[0]?.type ?? "unknown",
+    stem: manifest.stem,
+    createdAt: Date.parse(manifest.startedAt),
+    finishedAt: Date.parse(manifest.finishedAt),
+    sizeBytes: manifest.parts.reduce((sum, part) => sum + part.storedBytes, 0),
+    storages: result.committed.map(({ name }) => name),
+    pinned: false,
+    verification: null,
+    encryption: manifest.parts[0]?.encryption?.scheme ?? null,
+    warnings: manifest.warnings,
+  };
+}
+
+/** `timeout_minutes` never kills a backup: it says that this one takes unusually long. */
+function warnWhenLate(run: ActiveRun, project: Project): () => void {
+  const { timeoutMs } = project;
+  if (timeoutMs === null) return () => {};
+  const timer = setTimeout(() => {
+    run.warn(
+      `the backup of ${project.name} takes longer than timeout_minutes (${Math.round(timeoutMs / 60_000)}); it goes on`,
+    );
+  }, timeoutMs);
+  return () => clearTimeout(timer);
+}

@@ -1,0 +1,157 @@
+// One part of a dump on its way: source → compress → encrypt → hash → every storage at once.
+
+import { AppError } from "../domain/error.ts";
+import type { ManifestPart } from "../domain/backup/manifest.ts";
+import type { CompressionSpec } from "../domain/project/project.ts";
+import type { ByteStream } from "../ports/byte-stream.ts";
+import type { Cipher } from "../ports/cipher.ts";
+import type { ObjectStore } from "../ports/object-store.ts";
+import type { DumpPart } from "../ports/source.ts";
+import type { Deps } from "./deps.ts";
+import { fanOut, type Sink, type SinkFailure } from "./fan-out.ts";
+import { countBytes, openMeter } from "./meter.ts";
+import { atStage, tagStage } from "./stage-error.ts";
+import { watchStall } from "./watch-stall.ts";
+
+export interface Target {
+  readonly name: string;
+  readonly store: ObjectStore;
+}
+
+export interface StorePartRequest {
+  readonly backupId: string;
+  readonly partName: string;
+  readonly source: string;
+  readonly key: string;
+  readonly part: DumpPart;
+  readonly compression: CompressionSpec;
+  readonly cipher: Cipher | null;
+  readonly targets: readonly Target[];
+  readonly tags: Readonly<Record<string, string>>;
+  readonly expectedBytes: number | null;
+  readonly signal: AbortSignal;
+  /** Makes the source give up when it stalls. */
+  abortSource(error: AppError): void;
+  onPlainBytes(bytes: number): void;
+}
+
+export interface StoredPart {
+  readonly part: ManifestPart;
+  readonly failures: readonly SinkFailure[];
+}
+
+const relieveEveryBytes = 32 * 1024 * 1024;
+
+/** Throws the source's or cipher's error, or the last storage's when none is left. */
+export async function storePart(
+  deps: Pick<Deps, "codecs" | "settings" | "relieveMemory" | "reach">,
+  request: StorePartRequest,
+): Promise<StoredPart> {
+  const { compression, cipher, signal } = request;
+  const { stallTimeoutMs } = deps.settings;
+  const codec = deps.codecs[compression.algorithm];
+  let compressedBytes = 0;
+  let relievedAt = 0;
+  const plain = openMeter((bytes) => {
+    request.onPlainBytes(bytes);
+    if (bytes - relievedAt < relieveEveryBytes) return;
+    relievedAt = bytes;
+    deps.relieveMemory();
+    deps.reach("dump.part_half");
+  });
+  const stored = openMeter();
+
+  const opened = await openSinks(request, signal);
+  if (opened.sinks.length === 0) throw opened.failures.at(-1)!.error;
+  deps.reach("dump.part_open");
+  try {
+    const watched = watchStall(
+      request.part.stream,
+      stallTimeoutMs,
+      () =>
+        new AppError("stalled", `source ${request.source} sent no data for ${Math.round(stallTimeoutMs / 1000)} s`, {
+          hint: "look for locks that block the dump, or raise BACKUP_STALL_TIMEOUT_SECONDS",
+          retryable: true,
+        }),
+      request.abortSource,
+    );
+    const dump = plain.measure(atStage("dump", refuseEmpty(watched, request.source)));
+    const compressed = countBytes(codec.compress(dump, compression.level), (bytes) => (compressedBytes = bytes));
+    const context = { backupId: request.backupId, part: request.partName };
+    const sealed = cipher === null ? compressed : atStage("encrypt", cipher.encrypt(compressed, context, signal));
+    const result = await fanOut(stored.measure(sealed), opened.sinks, { stallTimeoutMs });
+    const short = result.stored.filter(({ info }) => info.sizeBytes !== stored.bytes);
+    const wrong = short.map(({ name, info }) => ({
+      name,
+      error: sizeError(name, request.key, info.sizeBytes, stored.bytes),
+    }));
+    if (wrong.length === result.stored.length) throw wrong[0]!.error;
+    deps.reach("dump.part_durable");
+    return {
+      failures: [...opened.failures, ...result.failures, ...wrong],
+      part: {
+        name: request.partName,
+        source: request.source,
+        format: request.part.format,
+        key: request.key,
+        plainBytes: plain.bytes,
+        compressedBytes,
+        storedBytes: stored.bytes,
+        plainSha256: plain.sha256(),
+        storedSha256: stored.sha256(),
+        compression: { algorithm: compression.algorithm, level: compression.level },
+        encryption: cipher === null ? null : { scheme: cipher.scheme, keyId: cipher.keyId },
+      },
+    };
+  } finally {
+    opened.release();
+  }
+}
+
+function sizeError(name: string, key: string, actual: number, expected: number): AppError {
+  const message = `storage ${name} holds ${actual} bytes of ${key}, ${expected} were written`;
+  return tagStage(new AppError("storage_failed", message, { retryable: true }), "sync");
+}
+
+/** An end of stream without a single byte is never a dump. */
+async function* refuseEmpty(stream: ByteStream, source: string): ByteStream {
+  let empty = true;
+  for await (const chunk of stream) {
+    empty = false;
+    yield chunk;
+  }
+  if (empty) throw new AppError("source_failed", `source ${source} yielded an empty dump`);
+}
+
+interface OpenedSinks {
+  readonly sinks: readonly Sink[];
+  readonly failures: readonly SinkFailure[];
+  release(): void;
+}
+
+/** A storage that cannot be opened is a failure of that storage alone. */
+async function openSinks(request: StorePartRequest, signal: AbortSignal): Promise<OpenedSinks> {
+  const releases: (() => void)[] = [];
+  const sinks: Sink[] = [];
+  const failures: SinkFailure[] = [];
+  await Promise.all(
+    request.targets.map(async ({ name, store }) => {
+      const controller = new AbortController();
+      const onAbort = (): void => controller.abort(signal.reason);
+      signal.addEventListener("abort", onAbort, { once: true });
+      releases.push(() => signal.removeEventListener("abort", onAbort));
+      try {
+        signal.throwIfAborted();
+        const writer = await store.openWriter(request.key, {
+          tags: request.tags,
+          signal: controller.signal,
+          ...(request.expectedBytes === null ? {} : { expectedBytes: request.expectedBytes }),
+        });
+        sinks.push({ name, writer, abort: (reason) => controller.abort(reason) });
+      } catch (error) {
+        failures.push({ name, error: tagStage(error, "sync") });
+      }
+    }),
+  );
+  return { sinks, failures, release: () => releases.forEach((release) => release()) };
+}

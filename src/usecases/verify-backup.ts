@@ -1,0 +1,97 @@
+// Verifies one backup on every storage that holds it, or on the one asked for, and writes the result beside it.
+
+import { AppError, toAppError } from "../domain/error.ts";
+import type { Verification } from "../domain/backup/backup.ts";
+import type { Project, VerificationLevel } from "../domain/project/project.ts";
+import type { Run } from "../domain/run/run.ts";
+import type { Deps } from "./deps.ts";
+import { drillBackup } from "./drill-backup.ts";
+import { executeRun, type ActiveRun } from "./execute-run.ts";
+import { findBackup } from "./find-backup.ts";
+import { openDecipher } from "./open-decipher.ts";
+import type { NamedSource } from "./preflight.ts";
+import { recordVerification } from "./record-verification.ts";
+import { checkManifestSeal } from "./seal-manifest.ts";
+import { readManifest } from "./read-catalog.ts";
+import { tagStage } from "./stage-error.ts";
+import { verifyParts } from "./verify-parts.ts";
+
+export interface VerifyRequest {
+  readonly project: Project;
+  readonly reference: string;
+  readonly level: VerificationLevel;
+  readonly storage?: string | undefined;
+  readonly trigger?: string;
+  readonly signal: AbortSignal;
+}
+
+/** The results are in the run's `result.verifications`; one that fails fails the run, after all were tried. */
+export async function verifyBackup(deps: Deps, request: VerifyRequest): Promise<Run> {
+  const { project, signal } = request;
+  const run = { project: project.name, kind: "verify", trigger: request.trigger ?? "manual", signal } as const;
+  return executeRun(deps, run, (active) => active.stage("verify", () => verifyEverywhere(deps, active, request)));
+}
+
+async function verifyEverywhere(deps: Deps, run: ActiveRun, request: VerifyRequest): Promise<void> {
+  const { project, level } = request;
+  await using stack = new AsyncDisposableStack();
+  const found = await findBackup(deps, { ...request, log: run.log, signal: run.signal }, stack);
+  const cipher = await openDecipher(deps, project, found.manifest);
+  run.update({ backupId: found.manifest.backupId });
+  const sources: NamedSource[] = [];
+  if (level === "structure") {
+    for (const spec of project.sources) sources.push({ name: spec.name, source: await deps.openSource(spec, run.log) });
+  }
+  const results: Verification[] = [];
+  for (const { target, entry } of found.holders) {
+    run.log("info", `verifying ${entry.backupId} on ${target.name} (${level})`);
+    const result = await verifyOn();
+    results.push(result);
+    if (!result.passed) run.log("error", `storage ${target.name}: ${result.message}`);
+    await recordVerification(deps, target, found.manifest, result).catch((error: unknown) =>
+      run.warn(`storage ${target.name}: the result could not be written: ${toAppError(error).message}`),
+    );
+
+    async function verifyOn(): Promise<Verification> {
+      const { signal } = run;
+      try {
+        // Each storage is judged by its own manifest: a good copy elsewhere must not vouch for this one.
+        const manifest = await readManifest(target.store, entry.stem, signal);
+        await checkManifestSeal(manifest, cipher);
+        if (level === "restore") {
+          return await drillBackup(deps, { project, manifest, target, cipher, log: run.log, signal });
+        }
+        const limits = await verifyParts(deps, {
+          backupId: manifest.backupId,
+          parts: manifest.parts,
+          target,
+          level,
+          sources,
+          cipher,
+          facts: (name) => manifest.sources.find((source) => source.name === name)?.facts ?? {},
+          log: run.log,
+          signal,
+        });
+        return outcome(true, limits.length === 0 ? null : limits.join("; "));
+      } catch (error) {
+        signal.throwIfAborted();
+        return outcome(false, toAppError(error).message);
+      }
+    }
+
+    function outcome(passed: boolean, message: string | null): Verification {
+      return { level, passed, at: deps.clock.now(), storage: target.name, message, restoreMs: null };
+    }
+  }
+  run.report({ verifications: results });
+  const failed = results.filter((result) => !result.passed);
+  if (failed.length === 0) return;
+  throw tagStage(
+    new AppError(
+      "verify_failed",
+      `backup ${found.manifest.backupId} failed ${level} on ${failed.map(({ storage }) => storage).join(", ")}: ${failed[0]!.message}`,
+      { hint: "make a new backup now and look for the cause; restore from a storage that passed" },
+    ),
+    "verify",
+  );
+}
