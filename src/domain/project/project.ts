@@ -31,6 +31,8 @@ export interface ChannelSpec extends AdapterSpec {
 export interface CompressionSpec {
   readonly algorithm: "zstd" | "gzip" | "none";
   readonly level: number;
+  /** True when the file asks for it; dumps for restic stay plain unless it does. */
+  readonly explicit?: boolean;
 }
 
 /** Encryption of a project: `type` names a cipher adapter, `settings` are its own. */
@@ -91,6 +93,8 @@ export interface Project {
   readonly verification: VerificationSpec;
   readonly channels: readonly ChannelSpec[];
   readonly timeoutMs: number | null;
+  /** How a restic storage groups the project's parts: in one snapshot, or one each. Absent: combined. */
+  readonly snapshotMode?: "combined" | "separate";
 }
 
 /** Environment-wide settings (product names in brackets). */
@@ -107,7 +111,14 @@ export interface Settings {
   readonly stallTimeoutMs: number; // BACKUP_STALL_TIMEOUT_SECONDS
   readonly safetyBackupDays: number; // SAFETY_BACKUP_DAYS
   readonly maxRetentionDays: number | null; // MAX_BACKUP_RETENTION_DAYS, only when set
-  readonly logLevel: "debug" | "info" | "warn" | "error";
+  readonly logLevel: "debug" | "info" | "warn" | "error"; // LOG_LEVEL
+  readonly logDir?: string; // LOG_DIR
+  readonly logMaxBytes?: number; // LOG_MAX_SIZE
+  readonly logMaxFiles?: number; // LOG_MAX_FILES
+  readonly dailySummaryCron?: string; // DAILY_SUMMARY_CRON
+  readonly retentionCron?: string; // RETENTION_CRON
+  readonly gpgKeysDir?: string; // GPG_KEYS_DIR, only when set
+  readonly listen?: string; // LISTEN: `:3100` or `host:port`
   readonly tools: ToolDirs;
 }
 

@@ -1,0 +1,51 @@
+// A project's own `restic` block, as a storage of type `restic`.
+
+import type { StorageSpec } from "../../domain/project/project.ts";
+import { addSecret, checkBlock } from "./check-block.ts";
+import { locatorAt, type Draft } from "./draft.ts";
+import { ResticBlock } from "./file-schema.ts";
+import type { KeyPath } from "./key-path.ts";
+
+export interface ResticOfProject {
+  /** Undefined when the block only says how snapshots are grouped. */
+  readonly storage: StorageSpec | undefined;
+  readonly snapshotMode: "combined" | "separate";
+}
+
+export function readRestic(draft: Draft, value: unknown, at: KeyPath, project: string): ResticOfProject | undefined {
+  if (value === undefined) return undefined;
+  const locator = locatorAt(draft, at);
+  const block = checkBlock(draft, ResticBlock, value, locator);
+  if (block === undefined) return undefined;
+  const repository = block.repository ?? boxRepository(draft, block.repository_path);
+  if (repository === undefined) return { storage: undefined, snapshotMode: block.snapshot_mode };
+  const password = block.password ?? draft.environment.find("RESTIC_PASSWORD");
+  if (password === undefined || password === "") {
+    draft.problems.error(
+      locator.locate(["password"], "key"),
+      'the key "password" is missing',
+      "give it here as ${NAME}, or set RESTIC_PASSWORD",
+    );
+  } else {
+    addSecret(draft.secrets, password);
+  }
+  draft.problems.warning(
+    locator.locate([], "key"),
+    "restic is not available in this build",
+    "runs that need it will fail",
+  );
+  const settings = { repository, ...(password === undefined ? {} : { password }), env: block.env };
+  return {
+    storage: { name: `${project}-restic`, type: "restic", isDefault: false, settings },
+    snapshotMode: block.snapshot_mode,
+  };
+}
+
+/** Document 1: the path lies on the storage box of HETZNER_SSH_HOST. Without one it is a directory of this machine. */
+function boxRepository(draft: Draft, path: string | undefined): string | undefined {
+  if (path === undefined) return undefined;
+  const host = draft.environment.find("HETZNER_SSH_HOST")?.trim();
+  if (host === undefined || host === "") return path;
+  const user = draft.environment.find("HETZNER_SSH_USER")?.trim();
+  return `sftp:${user === undefined || user === "" ? "" : `${user}@`}${host}:${path}`;
+}

@@ -1,0 +1,162 @@
+// Environment-wide settings: names, aliases and defaults of the product.
+
+import { join, resolve } from "node:path";
+import type { Settings, ToolDirs } from "../../domain/project/project.ts";
+import { addSecret } from "./check-block.ts";
+import { findCronFault, isTimeZone } from "./cron.ts";
+import { quote } from "./key-path.ts";
+import type { VariableReader } from "./read-variable.ts";
+import { parseSize } from "./size.ts";
+
+export interface SettingsRequest {
+  readonly variables: VariableReader;
+  readonly cwd: string;
+  readonly secrets: Set<string>;
+}
+
+const logLevels = ["debug", "info", "warn", "error"] as const;
+
+export function readSettings({ variables, cwd, secrets }: SettingsRequest): Settings {
+  const path = (fallback: string, ...names: readonly string[]): string =>
+    resolve(cwd, variables.text(...names) ?? fallback);
+  const baseDir = path("/data/backups", "BACKUP_BASE_DIR", "BACKUP_STORAGE_PATH");
+  const minFreeGb = variables.number("HEALTH_DISK_MIN_FREE_GB", {
+    fallback: 5,
+    min: 0,
+    max: 1_000_000,
+    fraction: true,
+  });
+  const stallSeconds = variables.number("BACKUP_STALL_TIMEOUT_SECONDS", { fallback: 300, min: 1, max: 86_400 });
+  return {
+    baseDir,
+    tmpDir: path(join(baseDir, ".tmp"), "TMP_DIR"),
+    timeZone: readTimeZone(variables),
+    databaseUrl: readDatabaseUrl(variables, cwd, baseDir, secrets),
+    encryptionKey: readEncryptionKey(variables, secrets),
+    encryptionKeyFile: path(join(baseDir, ".backupctl", "encryption.key"), "ENCRYPTION_KEY_FILE", "RM_SECRET_KEY_FILE"),
+    diskMinFreeBytes: Math.round(minFreeGb * 1e9),
+    retryCount: variables.number("BACKUP_RETRY_COUNT", { fallback: 3, min: 0, max: 100 }),
+    retryDelayMs: variables.number("BACKUP_RETRY_DELAY_MS", { fallback: 5000, min: 0, max: 3_600_000 }),
+    stallTimeoutMs: stallSeconds * 1000,
+    safetyBackupDays: variables.number("SAFETY_BACKUP_DAYS", { fallback: 7, min: 0, max: 36_500 }),
+    maxRetentionDays: variables.optionalNumber("MAX_BACKUP_RETENTION_DAYS", { min: 1, max: 36_500 }) ?? null,
+    logLevel: variables.oneOf("LOG_LEVEL", logLevels, "info", { warning: "warn", verbose: "debug", trace: "debug" }),
+    logDir: path(join(baseDir, ".logs"), "LOG_DIR"),
+    logMaxBytes: readSize(variables, "LOG_MAX_SIZE", 10e6),
+    logMaxFiles: variables.number("LOG_MAX_FILES", { fallback: 5, min: 1, max: 10_000 }),
+    dailySummaryCron: readCron(variables, "DAILY_SUMMARY_CRON", "0 8 * * *"),
+    retentionCron: readCron(variables, "RETENTION_CRON", "0 4 * * *"),
+    ...optionalPath("gpgKeysDir", variables.text("GPG_KEYS_DIR"), cwd),
+    listen: readListen(variables),
+    tools: readToolDirs(variables),
+  };
+}
+
+function optionalPath<K extends string>(key: K, value: string | undefined, cwd: string): { [P in K]?: string } {
+  return (value === undefined ? {} : { [key]: resolve(cwd, value) }) as { [P in K]?: string };
+}
+
+function readTimeZone(variables: VariableReader): string {
+  const found = variables.find("TIMEZONE", "TZ");
+  if (found === undefined) return "UTC";
+  const zone = found.value.replace(/^:/, "");
+  if (isTimeZone(zone)) return zone;
+  variables.error(
+    found.name,
+    `${found.name} names no time zone that is known: ${quote(zone)}`,
+    "set TIMEZONE to a name as Europe/Berlin or UTC",
+  );
+  return "UTC";
+}
+
+function readDatabaseUrl(variables: VariableReader, cwd: string, baseDir: string, secrets: Set<string>): string {
+  const given = variables.find("DATABASE_URL");
+  if (given !== undefined) {
+    addSecret(secrets, given.value, false);
+    const scheme = /^([a-z]+):/i.exec(given.value)?.[1]?.toLowerCase();
+    if (scheme === "postgres" || scheme === "postgresql") {
+      if (!URL.canParse(given.value))
+        variables.error(
+          "DATABASE_URL",
+          "DATABASE_URL is not a valid URL",
+          "percent-encode special characters of the password",
+        );
+      return given.value;
+    }
+    if (scheme === "sqlite" || scheme === "file") {
+      const path = given.value.slice(scheme.length + 1).replace(/^\/\/(?=\/)/, "");
+      if (path === "") variables.error("DATABASE_URL", "DATABASE_URL names no file");
+      return path === ":memory:" ? "sqlite::memory:" : `sqlite:${resolve(cwd, path)}`;
+    }
+    variables.error(
+      "DATABASE_URL",
+      "DATABASE_URL names no state store that is known",
+      "use sqlite:/path/state.db or postgres://user:password@host:5432/name",
+    );
+    return given.value;
+  }
+  const host = variables.text("AUDIT_DB_HOST");
+  if (host !== undefined) {
+    const port = variables.number("AUDIT_DB_PORT", { fallback: 5432, min: 1, max: 65_535 });
+    const name = encodeURIComponent(variables.text("AUDIT_DB_NAME") ?? "backup_audit");
+    const user = encodeURIComponent(variables.text("AUDIT_DB_USER") ?? "audit_user");
+    const password = variables.text("AUDIT_DB_PASSWORD");
+    if (password !== undefined) {
+      addSecret(secrets, password);
+      addSecret(secrets, encodeURIComponent(password));
+    }
+    const login = password === undefined ? user : `${user}:${encodeURIComponent(password)}`;
+    return `postgres://${login}@${host.includes(":") && !host.startsWith("[") ? `[${host}]` : host}:${port}/${name}`;
+  }
+  return `sqlite:${resolve(cwd, variables.text("DATABASE_PATH") ?? join(baseDir, ".backupctl", "state.db"))}`;
+}
+
+function readEncryptionKey(variables: VariableReader, secrets: Set<string>): string | null {
+  const key = variables.text("ENCRYPTION_KEY");
+  if (key === undefined) return null;
+  addSecret(secrets, key);
+  if (key.length < 32) {
+    variables.error(
+      "ENCRYPTION_KEY",
+      `ENCRYPTION_KEY has ${key.length} characters, at least 32 are needed`,
+      "make one with: openssl rand -hex 32",
+    );
+  }
+  return key;
+}
+
+function readSize(variables: VariableReader, name: string, fallback: number): number {
+  const text = variables.text(name);
+  const bytes = text === undefined ? fallback : parseSize(text);
+  if (bytes !== undefined && bytes > 0) return bytes;
+  variables.error(name, `${name} must be a size as 10m or 1GB, not ${quote(text ?? "")}`);
+  return fallback;
+}
+
+function readCron(variables: VariableReader, name: string, fallback: string): string {
+  const text = variables.text(name) ?? fallback;
+  const fault = findCronFault(text);
+  if (fault === undefined) return text;
+  variables.error(name, `${name}: ${fault}`);
+  return fallback;
+}
+
+function readListen(variables: VariableReader): string {
+  const found = variables.find("LISTEN", "APP_PORT", "PORT", "RM_LISTEN");
+  if (found === undefined) return ":3100";
+  const address = /^\d+$/.test(found.value) ? `:${found.value}` : found.value;
+  const port = Number(/:(\d{1,5})$/.exec(address)?.[1] ?? Number.NaN);
+  if (!(port >= 0 && port <= 65_535))
+    variables.error(found.name, `${found.name} must be a port or host:port, not ${quote(found.value)}`);
+  return address;
+}
+
+function readToolDirs(variables: VariableReader): ToolDirs {
+  const dirs = {
+    pgBinDir: variables.text("PG_BIN_DIR"),
+    mysqlBinDir: variables.text("MYSQL_BIN_DIR"),
+    mongoBinDir: variables.text("MONGO_BIN_DIR"),
+    resticBinary: variables.text("RESTIC_BINARY"),
+  };
+  return Object.fromEntries(Object.entries(dirs).filter(([, dir]) => dir !== undefined)) as ToolDirs;
+}
