@@ -26,7 +26,7 @@ export async function describeDatabase(server: TestServer, database: string): Pr
         'SELECT md5(string_agg(t::text, chr(10) ORDER BY t::text COLLATE "C")) || count(*) AS h FROM ONLY %s AS t', c.oid::regclass),
         false, true, '')))[1]::text AS hash
       FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
-      WHERE c.relkind IN ('r', 'm') AND n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname !~ '^pg_'
+      WHERE c.relkind IN ('r', 'm') AND c.relispopulated AND n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname !~ '^pg_'
       ORDER BY 1`,
   );
   const objects = await server.run(

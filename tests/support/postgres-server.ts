@@ -18,6 +18,8 @@ export interface TestServer extends AsyncDisposable {
   readonly port: number;
   /** Runs SQL, statement by statement when given several. */
   run(database: string, ...statements: string[]): Promise<Record<string, unknown>[]>;
+  /** Runs a file with psql. */
+  runFile(database: string, path: string): Promise<void>;
   listDatabases(): Promise<readonly string[]>;
 }
 
@@ -66,6 +68,12 @@ export async function startTestServer(
     admin,
     port,
     run,
+    async runFile(database, path) {
+      const args = ["-X", "-q", "-v", "ON_ERROR_STOP=1", "-h", admin.host, "-p", String(port), "-U", "postgres"];
+      const psql = Bun.spawn([join(binDir, "psql"), ...args, "-d", database, "-f", path], { stdout: "ignore", stderr: "pipe" });
+      const words = await new Response(psql.stderr).text();
+      if ((await psql.exited) !== 0) throw new Error(words);
+    },
     async listDatabases() {
       const rows = await run("postgres", "SELECT datname FROM pg_database WHERE NOT datistemplate ORDER BY 1");
       return rows.map((entry) => String(entry["datname"]));

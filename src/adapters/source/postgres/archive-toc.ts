@@ -12,6 +12,8 @@ export interface TocEntry {
   readonly schema: string | null;
   readonly owner: string | null;
   readonly definition: string;
+  /** Statement that drops it, empty when something else does. */
+  readonly drop: string;
   /** Dump ids that this entry needs. */
   readonly dependsOn: readonly number[];
 }
@@ -113,7 +115,7 @@ function readEntry(cursor: Cursor, version: number): TocEntry {
   const kind = cursor.text() ?? "";
   cursor.int(); // section
   const definition = cursor.text() ?? "";
-  cursor.text(); // drop statement
+  const drop = cursor.text() ?? "";
   cursor.text(); // copy statement
   const schema = cursor.text();
   cursor.text(); // tablespace
@@ -123,7 +125,7 @@ function readEntry(cursor: Cursor, version: number): TocEntry {
   cursor.text(); // with oids
   const dependsOn: number[] = [];
   for (let text = cursor.text(); text !== null; text = cursor.text()) dependsOn.push(Number(text));
-  return { dumpId, kind, name, schema: emptyAsNull(schema), owner: emptyAsNull(owner), definition, dependsOn };
+  return { dumpId, kind, name, schema: emptyAsNull(schema), owner: emptyAsNull(owner), definition, drop, dependsOn };
 }
 
 function emptyAsNull(text: string | null): string | null {

@@ -103,7 +103,7 @@ export async function openDump({ config, context, request, clients, server }: Du
       consistencyPoint: { at: snapshot.at, token: snapshot.id },
       rowCounts,
       warnings: warnings.list(),
-      facts: { ...facts, serverVersion: server.version },
+      facts: { ...facts, serverVersion: server.version, databaseBytes: server.sizeBytes },
     };
   }
 

@@ -7,10 +7,12 @@ import { AppError } from "../../../domain/error.ts";
 import type { ByteStream } from "../../../ports/byte-stream.ts";
 import type { RestoreOptions, RestorePart } from "../../../ports/source.ts";
 import { spawnTool } from "../../process/spawn-tool.ts";
-import { type ArchiveHead, peekArchive } from "./archive-toc.ts";
+import { type ArchiveHead, peekArchive, type TocEntry } from "./archive-toc.ts";
 import { findRestoreClients } from "./client-tools.ts";
 import { connect, type PostgresConnection } from "./connection.ts";
+import { planDrops } from "./drop-statements.ts";
 import { quoteIdentifier } from "./identifier.ts";
+import { runPsql } from "./psql-restore.ts";
 import { readToEnd } from "./read-to-end.ts";
 import type { RestorePlace } from "./restore-place.ts";
 import { selectTables } from "./select-entries.ts";
@@ -34,7 +36,7 @@ export async function restoreArchive(
   const { head, stream } = await peekArchive(part.stream);
   let warnings: readonly string[] = [];
   await readToEnd(stream, async (whole) => {
-    if (options.jobs <= 1) {
+    if (options.jobs <= 1 || place.clean) {
       warnings = await runPgRestore(place, head, options, signal, { stdin: whole });
       return;
     }
@@ -58,31 +60,39 @@ async function runPgRestore(
   signal: AbortSignal,
   input: ArchiveInput,
 ): Promise<readonly string[]> {
+  if (place.clean && options.dataOnly) {
+    throw new AppError("unsupported", "mode clean replaces definitions, so it cannot restore rows only", {
+      hint: "use --mode append with --data-only",
+    });
+  }
   const warnings = collectWarnings(place.context);
   const clients = await findRestoreClients(place.context.tools, head.toolVersion, signal);
   if (clients.warning !== null) place.context.log("warn", clients.warning);
   await using held = new AsyncDisposableStack();
   const login = held.use(await openToolLogin(place.config, place.context.tmpDir));
   const isSuperuser = await prepareTarget(place, head, options, signal);
-  const list = listEntries(place, head, options, isSuperuser);
+  const list = await listEntries(place, head, options, isSuperuser, signal);
   for (const warning of list.warnings) warnings.add(warning);
-  const args = [
+  const direct = [
     "--exit-on-error",
     "--no-password",
     `--dbname=${login.connectionTo(place.database)}`,
-    ...(place.clean ? ["--clean", "--if-exists"] : []),
     ...(place.inPlace && options.jobs <= 1 ? ["--single-transaction"] : []),
     ...(options.jobs > 1 ? [`--jobs=${options.jobs}`] : []),
+  ];
+  const args = [
+    ...(place.clean ? ["--file=-"] : direct),
     ...(options.noOwner ? ["--no-owner"] : []),
     ...(options.noPrivileges ? ["--no-privileges"] : []),
     ...(options.schemaOnly ? ["--schema-only"] : []),
     ...(options.dataOnly ? ["--data-only"] : []),
     ...(options.dataOnly && isSuperuser ? ["--disable-triggers"] : []),
   ];
-  if (list.dumpIds !== undefined) {
+  const listed = list.entries;
+  if (listed.length !== head.entries.length) {
     const space = held.use(await openTmpSpace(place.context.tmpDir, null, "the list of a restore"));
     const listFile = join(space.path, "list");
-    await writeFile(listFile, list.dumpIds.map((id) => `${id};\n`).join(""), { mode: 0o600 });
+    await writeFile(listFile, listed.map((entry) => `${entry.dumpId};\n`).join(""), { mode: 0o600 });
     args.push(`--use-list=${listFile}`);
   }
   if ("file" in input) args.push(`--format=${input.format}`, "--", input.file);
@@ -96,18 +106,45 @@ async function runPgRestore(
     onStderrLine: warnings.readLine,
     fail: (exit) => translateToolExit(exit, `pg_restore into database "${place.database}"`, "restore_failed"),
   });
-  await tool.succeed();
+  if (place.clean) {
+    // One script for one transaction: either all is replaced or nothing.
+    const drops = `SET client_min_messages = warning;\n${planDrops(listed).join("\n")}\n`;
+    await runPsql(place, tool.stdout, drops, warnings.readLine, signal);
+  } else await tool.succeed();
   return warnings.list();
 }
 
-/** Undefined ids: everything. Comments on what only a superuser owns would stop everybody else. */
-function listEntries(place: RestorePlace, head: ArchiveHead, options: RestoreOptions, isSuperuser: boolean) {
+interface EntryList {
+  readonly entries: readonly TocEntry[];
+  readonly warnings: readonly string[];
+}
+
+async function listEntries(
+  place: RestorePlace,
+  head: ArchiveHead,
+  options: RestoreOptions,
+  isSuperuser: boolean,
+  signal: AbortSignal,
+): Promise<EntryList> {
   if (options.tables.length > 0) return selectTables(head, options.tables, !place.inPlace);
-  const isForeignComment = (kind: string, name: string): boolean =>
-    kind === "COMMENT" && (name.startsWith("EXTENSION ") || name === "SCHEMA public");
-  const kept = head.entries.filter((entry) => isSuperuser || !isForeignComment(entry.kind, entry.name));
-  if (kept.length === head.entries.length) return { dumpIds: undefined, warnings: [] };
-  return { dumpIds: kept.map((entry) => entry.dumpId), warnings: [] };
+  // Comments on what only a superuser owns would stop everybody else.
+  const isForeign = (entry: TocEntry): boolean =>
+    entry.kind === "COMMENT" && (entry.name.startsWith("EXTENSION ") || entry.name === "SCHEMA public");
+  const existing = place.clean ? await listSchemas(place, signal) : new Set<string>();
+  const entries = head.entries.filter(
+    (entry) => (isSuperuser || !isForeign(entry)) && !(entry.kind === "SCHEMA" && existing.has(entry.name)),
+  );
+  return { entries, warnings: [] };
+}
+
+/** Mode clean keeps schemas that exist: they may hold more than the backup. */
+async function listSchemas({ config, database }: RestorePlace, signal: AbortSignal): Promise<Set<string>> {
+  await using connection = await connect(config, { database, signal, errorCode: "restore_failed" });
+  const rows = await connection.run<{ name: string }>(
+    "listing the schemas",
+    "SELECT nspname AS name FROM pg_namespace",
+  );
+  return new Set(rows.map((row) => row.name));
 }
 
 /** Checks and prepares; returns whether we are a superuser. */

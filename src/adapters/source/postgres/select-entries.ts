@@ -5,7 +5,8 @@ import type { ArchiveHead, TocEntry } from "./archive-toc.ts";
 import { compileTablePattern } from "./table-pattern.ts";
 
 export interface Selection {
-  readonly dumpIds: readonly number[];
+  /** In the archive's own order, which is the only one in which a stream can be restored. */
+  readonly entries: readonly TocEntry[];
   readonly warnings: readonly string[];
 }
 
@@ -72,13 +73,12 @@ export function selectTables(head: ArchiveHead, patterns: readonly string[], wit
       warnings.push(`foreign key ${entry.name} was left out: it refers to a table that was not selected`);
     }
   }
-  if (withDependencies) for (const id of selected) addDependencies(byId.get(id), byId, selected);
-  return { dumpIds: inOrder(head, selected), warnings };
-}
-
-/** The entries in the archive's own order, which is the only one in which a stream can be restored. */
-function inOrder(head: ArchiveHead, selected: ReadonlySet<number>): number[] {
-  return head.entries.filter((entry) => selected.has(entry.dumpId)).map((entry) => entry.dumpId);
+  if (withDependencies) {
+    // What an index or constraint takes from an extension (an operator class) is in no dependency of the archive.
+    for (const entry of head.entries) if (entry.kind === "EXTENSION") selected.add(entry.dumpId);
+    for (const id of selected) addDependencies(byId.get(id), byId, selected);
+  }
+  return { entries: head.entries.filter((entry) => selected.has(entry.dumpId)), warnings };
 }
 
 /** A partition's ATTACH entry has the partition's name and depends on both tables. */

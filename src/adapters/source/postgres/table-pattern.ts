@@ -11,7 +11,7 @@ function compileName(text: string): RegExp {
 }
 
 function escapeRegExp(char: string): string {
-  return /[\\^$.*+?()[\]{}|/-]/.test(char) ? `\\${char}` : char;
+  return /[\\^$.*+?()[\]{}|/]/.test(char) ? `\\${char}` : char;
 }
 
 /** Splits at the first dot outside quotes; a quote only counts at the beginning of a name. */
