@@ -42,6 +42,8 @@ async function makeHome(
   const home = join(folder, name);
   await mkdir(home, { mode: 0o700 });
   homes.push(home);
+  // Few rounds of key stretching: the tests open the key a hundred times.
+  await writeFile(join(home, "gpg-agent.conf"), "s2k-count 65536\n");
   const passphraseFile = join(folder, `${name}.pass`);
   await writeFile(passphraseFile, `${passphrase}\n`);
   await chmod(passphraseFile, 0o600);

@@ -54,6 +54,13 @@ export interface ManifestPart {
   readonly encryption: { readonly scheme: string; readonly keyId: string } | null;
 }
 
+/** Made with the backup's own key over the whole manifest, so that an edited one is found. */
+export interface ManifestMac {
+  readonly scheme: string;
+  readonly keyId: string;
+  readonly value: string;
+}
+
 export interface Manifest {
   readonly format: typeof manifestFormat;
   readonly formatVersion: typeof manifestVersion;
@@ -72,4 +79,6 @@ export interface Manifest {
   readonly sources: readonly ManifestSource[];
   readonly parts: readonly ManifestPart[];
   readonly warnings: readonly string[];
+  /** Absent or null where nothing is encrypted, or the scheme has no secret to seal with. */
+  readonly mac?: ManifestMac | null;
 }
