@@ -10,17 +10,17 @@ describe("part sizes", () => {
   };
 
   test("ten thousand parts hold the largest object, whatever was expected", () => {
-    for (const expected of [0, 1, 10 * 1024 * MiB, maxObjectBytes, maxObjectBytes * 9]) {
+    for (const expected of [0, 1, 8000 * MiB, 9001 * MiB, 50_000 * MiB, maxObjectBytes, maxObjectBytes * 9]) {
       expect(capacity(expected)).toBeGreaterThanOrEqual(maxObjectBytes);
     }
   });
 
-  test("the first 8 GB go in parts of 8 MiB, two on their way", () => {
+  test("the first 8 GB go in parts of 5 MiB, three on their way", () => {
     let total = 0;
     let number = 1;
     for (; total < 8e9; number++) total += partSize(number);
-    expect(partSize(number)).toBe(8 * MiB);
-    expect(partsInFlight(partSize(number))).toBe(2);
+    expect(partSize(number)).toBe(5 * MiB);
+    expect(partsInFlight(partSize(number))).toBe(3);
   });
 
   test("no part is smaller than the one before, below 5 MiB or beyond 5 GiB", () => {
@@ -44,7 +44,7 @@ describe("part sizes", () => {
     let total = 0;
     let number = 1;
     for (; total < expected; number++) total += partSize(number, expected);
-    expect(partSize(number, expected)).toBeLessThan(13 * MiB * 100);
+    expect(partSize(number, expected)).toBe(13 * MiB);
     expect(number).toBeLessThan(9000);
   });
 });
