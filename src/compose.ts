@@ -5,7 +5,7 @@ import { randomBytes } from "node:crypto";
 import { mkdir } from "node:fs/promises";
 import { hostname } from "node:os";
 import { AppError, toAppError } from "./domain/error.ts";
-import type { Configuration, Project } from "./domain/project/project.ts";
+import type { Configuration, Settings } from "./domain/project/project.ts";
 import { redact, redactEvent } from "./domain/run/redact.ts";
 import type { RunEvent } from "./domain/run/run.ts";
 import type { App, AppOptions, CliContext, ConfigTools, GlobalOptions } from "./cli/context.ts";
@@ -19,7 +19,7 @@ declare const BACKUPCTL_VERSION: string | undefined;
 /** Above this much resident memory a full collection is worth its time: buffers are freed late otherwise. */
 const memoryThresholdBytes = 110 * 1024 * 1024;
 
-export const version = typeof BACKUPCTL_VERSION === "undefined" ? "0.0.0-dev" : BACKUPCTL_VERSION;
+const version = typeof BACKUPCTL_VERSION === "undefined" ? "0.0.0-dev" : BACKUPCTL_VERSION;
 
 export function openCliContext(globals: GlobalOptions, signal: AbortSignal): CliContext {
   const context: CliContext = {
@@ -35,6 +35,7 @@ export function openCliContext(globals: GlobalOptions, signal: AbortSignal): Cli
   return context;
 }
 
+/** Schemas of every adapter; their code is loaded by `load` when one is opened. */
 async function loadRegistries() {
   const [sources, objectStores, ciphers, notifiers] = await Promise.all([
     import("./adapters/source/index.ts"),
@@ -50,11 +51,179 @@ async function loadRegistries() {
   };
 }
 
+type Registries = Awaited<ReturnType<typeof loadRegistries>>;
+
+async function loadFile(globals: GlobalOptions, registries: Registries) {
+  const { loadConfiguration } = await import("./adapters/config/load-configuration.ts");
+  return loadConfiguration({ explicitPath: globals.config, cwd: process.cwd(), env: process.env, registries });
+}
+
 function configTools(globals: GlobalOptions): ConfigTools {
-  void globals;
-  throw new Error("not wired yet");
+  return {
+    async validate() {
+      try {
+        const { configuration, problems } = await loadFile(globals, await loadRegistries());
+        return { path: configuration.path, configuration, problems };
+      } catch (error) {
+        const appError = toAppError(error);
+        const { problems, path } = appError.details as { problems?: Configuration["warnings"]; path?: string };
+        if (appError.code !== "config_invalid" || problems === undefined || problems.length === 0) throw error;
+        return { path: path ?? null, configuration: null, problems };
+      }
+    },
+    async render(configuration, project) {
+      const [{ renderConfiguration }, registries] = await Promise.all([
+        import("./adapters/config/render-configuration.ts"),
+        loadRegistries(),
+      ]);
+      return renderConfiguration(configuration, { project, registries });
+    },
+    async schema() {
+      const { configJsonSchema } = await import("./adapters/config/json-schema.ts");
+      return configJsonSchema(await loadRegistries());
+    },
+  };
 }
 
 async function openApp(context: CliContext, options: AppOptions): Promise<App> {
-  throw new Error("not wired yet");
+  const registries = await loadRegistries();
+  const configuration = await readConfiguration(context, options, registries);
+  const { settings, secrets } = configuration;
+  const [
+    { systemClock },
+    { currentOwner },
+    { openFileLock },
+    { shellHooks },
+    { codecs },
+    { crashAt },
+    { recordRunEvents },
+  ] = await Promise.all([
+    import("./adapters/clock/system/index.ts"),
+    import("./adapters/lock/owner.ts"),
+    import("./adapters/lock/file/index.ts"),
+    import("./adapters/hook/shell/index.ts"),
+    import("./adapters/codec/index.ts"),
+    import("./adapters/process/crash-point.ts"),
+    import("./usecases/record-run-events.ts"),
+  ]);
+  const state = await openState(context, options, settings);
+  const recorder = recordRunEvents({ state, clock: systemClock }, (error) => {
+    context.terminal.note(`warning: the run could not be recorded: ${toAppError(error).message}`);
+  });
+  const view = drawProgress(context);
+  const listeners = options.state === "none" ? [view.show] : [view.show, recorder.emit];
+
+  const deps: Deps = {
+    clock: systemClock,
+    settings,
+    owner: currentOwner(),
+    program: { version, host: hostname(), platform: `${process.platform}-${process.arch}` },
+    lock: openFileLock(settings.baseDir),
+    hooks: shellHooks,
+    state,
+    codecs,
+    random: (length) => Uint8Array.from(randomBytes(length)),
+    emit(event: RunEvent) {
+      const clean = redactEvent(event, secrets);
+      for (const listener of listeners) listener(clean);
+    },
+    async openSource(spec, log) {
+      const definition = find(registries.sources, "source", spec.type);
+      await mkdir(settings.tmpDir, { recursive: true, mode: 0o700 });
+      const module = await definition.load();
+      return module.open(spec.settings, { tmpDir: settings.tmpDir, tools: settings.tools, log });
+    },
+    settingsAt: (spec, database) => find(registries.sources, "source", spec.type).atDatabase(spec.settings, database),
+    async openStorage(name, log, limits) {
+      const spec = configuration.storages.find((storage) => storage.name === name);
+      if (spec === undefined) {
+        throw new AppError("config_invalid", `there is no storage ${name}`, {
+          hint: `the storages are ${configuration.storages.map((storage) => storage.name).join(", ")}`,
+        });
+      }
+      const module = await find(registries.objectStores, "storage", spec.type).load();
+      const store = module.open(spec.settings, { log });
+      if (limits?.uploadKbps === undefined && limits?.downloadKbps === undefined) return store;
+      const { withBandwidthLimit } = await import("./adapters/object-store/with-bandwidth-limit.ts");
+      return withBandwidthLimit(store, limits, systemClock);
+    },
+    async openDirectory(path, log) {
+      const module = await find(registries.objectStores, "storage", "local").load();
+      return module.open({ path }, { log });
+    },
+    async openCipher(encryption) {
+      const { defaultKeyOf } = await import("./adapters/cipher/key-store.ts");
+      const module = await find(registries.ciphers, "encryption", encryption.type).load();
+      await mkdir(settings.tmpDir, { recursive: true, mode: 0o700 });
+      return module.open(encryption.settings, {
+        tmpDir: settings.tmpDir,
+        tools: settings.tools,
+        ...defaultKeyOf(settings),
+      });
+    },
+    async openNotifier(channel) {
+      return (await find(registries.notifiers, "notification", channel.type).load()).open(channel.settings);
+    },
+    findProject(name) {
+      const project = configuration.projects.find((candidate) => candidate.name === name);
+      if (project !== undefined) return project;
+      throw new AppError("usage", `there is no project ${name}`, {
+        hint: `the projects are ${configuration.projects.map((candidate) => candidate.name).join(", ") || "none yet"}`,
+      });
+    },
+    relieveMemory() {
+      if (process.memoryUsage.rss() > memoryThresholdBytes) Bun.gc(true);
+    },
+    reach: crashAt,
+  };
+  return {
+    configuration,
+    deps,
+    flush: () => recorder.flush(),
+    redact: (text) => redact(text, secrets),
+    async [Symbol.asyncDispose]() {
+      await recorder.flush();
+      await state[Symbol.asyncDispose]();
+    },
+  };
+}
+
+async function readConfiguration(
+  context: CliContext,
+  options: AppOptions,
+  registries: Registries,
+): Promise<Configuration> {
+  try {
+    const { configuration } = await loadFile(context.globals, registries);
+    return configuration;
+  } catch (error) {
+    const isMissing = Array.isArray((error as AppError).details?.["searched"]);
+    if (options.configuration === "required" || !isMissing) throw error;
+    const { loadSettingsOnly } = await import("./adapters/config/load-configuration.ts");
+    return (await loadSettingsOnly({ cwd: process.cwd(), env: process.env, registries })).configuration;
+  }
+}
+
+async function openState(context: CliContext, options: AppOptions, settings: Settings): Promise<StateStore> {
+  if (options.state !== "none") {
+    try {
+      const { openStateStore } = await import("./adapters/state-store/open-state-store.ts");
+      const state = await openStateStore(settings.databaseUrl);
+      await state.migrate();
+      return state;
+    } catch (error) {
+      if (options.state !== "preferred") throw error;
+      context.terminal.note(`warning: ${toAppError(error).message}; this run leaves no record`);
+    }
+  }
+  const { openMemoryStateStore } = await import("./adapters/state-store/memory/index.ts");
+  return openMemoryStateStore();
+}
+
+function find<T extends { readonly type: string }>(definitions: readonly T[], noun: string, type: string): T {
+  const definition = definitions.find((candidate) => candidate.type === type);
+  if (definition !== undefined) return definition;
+  throw new AppError("unsupported", `this build has no ${noun} of type ${type}`, {
+    hint: `it has ${definitions.map((candidate) => candidate.type).join(", ")}`,
+  });
 }

@@ -29,6 +29,7 @@ export interface Terminal {
 export interface App extends AsyncDisposable {
   readonly configuration: Configuration;
   readonly deps: Deps;
+  redact(text: string): string;
   /** Waits until all events are stored. */
   flush(): Promise<void>;
 }
@@ -50,8 +51,8 @@ export interface ConfigTools {
     readonly configuration: Configuration | null;
     readonly problems: readonly ConfigProblem[];
   }>;
-  render(configuration: Configuration, project: Project | null): string;
-  schema(): unknown;
+  render(configuration: Configuration, project: Project | null): Promise<string>;
+  schema(): Promise<unknown>;
 }
 
 export interface CliContext {

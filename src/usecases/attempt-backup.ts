@@ -2,7 +2,7 @@
 // them on the storage, commit the manifest. Whatever fails before the commit leaves nothing behind.
 
 import { toAppError, type AppError } from "../domain/error.ts";
-import type { BackupType } from "../domain/backup/backup.ts";
+import type { BackupType, Verification } from "../domain/backup/backup.ts";
 import {
   manifestFormat,
   manifestVersion,
@@ -10,8 +10,9 @@ import {
   type ManifestPart,
   type ManifestSource,
 } from "../domain/backup/manifest.ts";
-import { backupStem, newBackupId, partKey } from "../domain/backup/object-key.ts";
+import { formatPartKey, formatStem, newBackupId } from "../domain/backup/object-key.ts";
 import { formatManifest } from "../domain/backup/parse-manifest.ts";
+import { sealManifest } from "../domain/backup/seal-manifest.ts";
 import type { Project, ScheduleSpec } from "../domain/project/project.ts";
 import type { Cipher } from "../ports/cipher.ts";
 import type { SourceInfo } from "../ports/source.ts";
@@ -20,7 +21,6 @@ import type { Deps } from "./deps.ts";
 import type { ActiveRun } from "./execute-run.ts";
 import type { SinkFailure } from "./fan-out.ts";
 import type { NamedSource } from "./preflight.ts";
-import { sealManifest } from "./seal-manifest.ts";
 import { tagStage } from "./stage-error.ts";
 import { storePart, type Target } from "./store-part.ts";
 import { verifyParts } from "./verify-parts.ts";
@@ -39,6 +39,8 @@ export interface AttemptResult {
   readonly manifest: Manifest;
   readonly committed: readonly Target[];
   readonly failures: readonly SinkFailure[];
+  /** What was proven before the commit, per storage; empty when verification is off. */
+  readonly verifications: readonly Verification[];
 }
 
 /** What an attempt has put where; shrinks as storages fail. */
@@ -51,6 +53,7 @@ interface Attempt {
   readonly failures: SinkFailure[];
   readonly parts: ManifestPart[];
   readonly keys: string[];
+  readonly verifications: Verification[];
 }
 
 const cleanupTimeoutMs = 120_000;
@@ -60,9 +63,19 @@ export async function attemptBackup(deps: Deps, run: ActiveRun, request: Attempt
   const startedAt = deps.clock.now();
   const timeZone = request.schedule?.timeZone ?? deps.settings.timeZone;
   const id = newBackupId(deps.random(8));
-  const stem = backupStem({ project: project.name, type, at: startedAt, timeZone, id });
+  const stem = formatStem({ project: project.name, type, startedAt, timeZone, backupId: id });
   const tags = { project: project.name, type, time: new Date(startedAt).toISOString() };
-  const attempt: Attempt = { id, stem, tags, targets: request.targets, dropped: [], failures: [], parts: [], keys: [] };
+  const attempt: Attempt = {
+    id,
+    stem,
+    tags,
+    targets: request.targets,
+    dropped: [],
+    failures: [],
+    parts: [],
+    keys: [],
+    verifications: [],
+  };
   run.update({ backupId: id });
   run.report({ stem });
   let committed: readonly Target[] = [];
@@ -94,7 +107,7 @@ export async function attemptBackup(deps: Deps, run: ActiveRun, request: Attempt
       warnings: sources.flatMap((source) => source.warnings),
     };
     run.signal.throwIfAborted();
-    const sealed = await sealManifest(manifest, request.cipher);
+    const sealed = await sealManifest(request.cipher, manifest);
     const bytes = new TextEncoder().encode(formatManifest(sealed));
     const result = await run.stage("sync", async () => {
       const outcome = await commitBackup(deps, { stem, manifest: bytes, targets: attempt.targets, tags });
@@ -103,7 +116,9 @@ export async function attemptBackup(deps: Deps, run: ActiveRun, request: Attempt
       return outcome;
     });
     committed = result.committed;
-    return { manifest: sealed, committed, failures: attempt.failures };
+    const names = new Set(committed.map(({ name }) => name));
+    const verifications = attempt.verifications.filter(({ storage }) => names.has(storage));
+    return { manifest: sealed, committed, failures: attempt.failures, verifications };
   } finally {
     const uncommitted = request.targets.filter((target) => !committed.includes(target));
     await discard(run, attempt, uncommitted);
@@ -127,11 +142,12 @@ async function dumpSources(
     await using dump = await tagged("dump", named.source.dump({ rowCounts, signal }));
     for await (const part of dump.parts()) {
       const partName = part.suffix === "" ? named.name : part.suffix;
-      const key = partKey(attempt.stem, {
-        format: part.format,
-        compression: deps.codecs[request.project.compression.algorithm].extension,
-        encryption: request.cipher?.extension ?? "",
-      });
+      const key = formatPartKey(
+        attempt.stem,
+        part.format,
+        deps.codecs[request.project.compression.algorithm].extension,
+        request.cipher?.extension ?? "",
+      );
       attempt.keys.push(key);
       let partBytes = 0;
       const result = await storePart(deps, {
@@ -179,8 +195,9 @@ async function verifyAttempt(deps: Deps, run: ActiveRun, request: AttemptRequest
   const failures: SinkFailure[] = [];
   for (const target of attempt.targets) {
     try {
-      const level = request.project.verification.level === "checksum" || structureChecked ? "checksum" : "structure";
-      await verifyParts(deps, {
+      const level: "checksum" | "structure" =
+        request.project.verification.level === "checksum" || structureChecked ? "checksum" : "structure";
+      const limits = await verifyParts(deps, {
         backupId: attempt.id,
         parts: attempt.parts,
         target,
@@ -192,6 +209,15 @@ async function verifyAttempt(deps: Deps, run: ActiveRun, request: AttemptRequest
         signal: run.signal,
       });
       structureChecked ||= level === "structure";
+      const message = limits.length === 0 ? null : limits.join("; ");
+      attempt.verifications.push({
+        level,
+        passed: true,
+        at: deps.clock.now(),
+        storage: target.name,
+        message,
+        restoreMs: null,
+      });
     } catch (error) {
       run.signal.throwIfAborted();
       failures.push({ name: target.name, error: tagStage(error, "verify") });

@@ -1,10 +1,15 @@
 // The cipher that opens what a manifest describes: the project's own when it has that scheme, else one made from the
 // default key. A backup stays readable when the project's settings have changed since.
 
+import { manifestKey } from "../domain/backup/object-key.ts";
+import { checkManifest } from "../domain/backup/seal-manifest.ts";
 import type { Manifest } from "../domain/backup/manifest.ts";
 import type { Project } from "../domain/project/project.ts";
 import type { Cipher } from "../ports/cipher.ts";
+import type { ObjectStore } from "../ports/object-store.ts";
+import { readWhole } from "./commit-backup.ts";
 import type { Deps } from "./deps.ts";
+import { parseStoredManifest } from "./read-catalog.ts";
 
 export async function openDecipher(
   deps: Pick<Deps, "openCipher">,
@@ -15,4 +20,24 @@ export async function openDecipher(
   if (scheme === undefined) return null;
   if (project?.encryption?.type === scheme) return deps.openCipher(project.encryption);
   return deps.openCipher({ type: scheme, settings: {} });
+}
+
+export interface ProvenManifest {
+  readonly manifest: Manifest;
+  readonly cipher: Cipher | null;
+}
+
+/** The manifest of one storage, proven by its seal where the key is at hand, with the cipher that opens its parts. */
+export async function readProvenManifest(
+  deps: Pick<Deps, "openCipher">,
+  project: Pick<Project, "encryption"> | null,
+  store: ObjectStore,
+  stem: string,
+  signal: AbortSignal,
+): Promise<ProvenManifest> {
+  const text = new TextDecoder().decode(await readWhole(store, manifestKey(stem), signal));
+  const manifest = parseStoredManifest(text, stem);
+  const cipher = await openDecipher(deps, project, manifest);
+  await checkManifest(cipher, text);
+  return { manifest, cipher };
 }

@@ -3,7 +3,7 @@
 import { AppError } from "../domain/error.ts";
 import type { BackupType } from "../domain/backup/backup.ts";
 import { manifestKey } from "../domain/backup/object-key.ts";
-import { planRetention, type RetainedBackup, type RetentionPlan } from "../domain/retention/plan-retention.ts";
+import { planRetention, type RetentionCandidate, type RetentionPlan } from "../domain/retention/plan-retention.ts";
 import type { RetentionPolicy } from "../domain/retention/retention-policy.ts";
 import type { Project } from "../domain/project/project.ts";
 import type { Run } from "../domain/run/run.ts";
@@ -17,7 +17,7 @@ import type { Target } from "./store-part.ts";
 
 type PruneDeps = Pick<Deps, "clock" | "settings" | "state" | "reach" | "openStorage">;
 
-interface KnownBackup extends RetainedBackup {
+interface KnownBackup extends RetentionCandidate {
   readonly entry: CatalogEntry;
   /** Name of the schedule with a retention of its own, or null for the project's set. */
   readonly schedule: string | null;
@@ -46,10 +46,10 @@ export async function planStorage(
   for (const [schedule, backups] of sets) {
     const policy = policyOf(project, schedule);
     const zone = project.schedules.find(({ name }) => name === schedule)?.timeZone ?? deps.settings.timeZone;
-    const plan = planRetention(backups, policy ?? {}, {
+    const plan = planRetention(backups, policy, {
       now: deps.clock.now(),
       timeZone: zone,
-      maxRetentionDays: policy === null ? null : deps.settings.maxRetentionDays,
+      maxRetentionDays: deps.settings.maxRetentionDays,
       safetyDays: deps.settings.safetyBackupDays,
       isBaseDir: target.store.location === deps.settings.baseDir,
     });

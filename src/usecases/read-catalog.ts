@@ -31,7 +31,11 @@ export async function readCatalog(store: ObjectStore, project: string, signal: A
   for await (const object of store.list(project === "" ? "" : `${project}/`, signal)) {
     const parsed = parseObjectKey(object.key);
     if (parsed === undefined || (project !== "" && parsed.project !== project)) continue;
-    const group = groups.get(parsed.stem) ?? { project: parsed.project, backupId: parsed.id, objects: [] };
+    const group = groups.get(parsed.stem) ?? {
+      project: parsed.project,
+      backupId: parsed.backupId,
+      objects: [] as ObjectInfo[],
+    };
     group.objects.push(object);
     groups.set(parsed.stem, group);
   }
@@ -53,11 +57,16 @@ export async function readCatalog(store: ObjectStore, project: string, signal: A
 
 /** Year, month, then the time of the name: the type in the middle of the name must not decide. */
 function sortName(entry: CatalogEntry): string {
-  return `${parseObjectKey(manifestKey(entry.stem))?.timestamp ?? ""}${entry.stem}`;
+  return `${parseObjectKey(manifestKey(entry.stem))?.stamp ?? ""}${entry.stem}`;
 }
 
 export async function readManifest(store: ObjectStore, stem: string, signal: AbortSignal): Promise<Manifest> {
-  const manifest = parseManifest(new TextDecoder().decode(await readWhole(store, manifestKey(stem), signal)));
+  return parseStoredManifest(new TextDecoder().decode(await readWhole(store, manifestKey(stem), signal)), stem);
+}
+
+/** Throws `manifest_invalid` also for a manifest that lies under another name than its own. */
+export function parseStoredManifest(text: string, stem: string): Manifest {
+  const manifest = parseManifest(text);
   if (manifest.stem === stem) return manifest;
   throw new AppError("manifest_invalid", `${manifestKey(stem)} describes ${manifest.stem}, not itself`, {
     hint: "the object was moved or replaced; restore from another storage",

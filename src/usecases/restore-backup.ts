@@ -8,12 +8,10 @@ import type { RestoreMode, RestoreOptions, TargetState } from "../ports/source.t
 import type { Deps } from "./deps.ts";
 import { executeRun, type ActiveRun } from "./execute-run.ts";
 import { findBackup, type FoundBackup } from "./find-backup.ts";
-import { openDecipher } from "./open-decipher.ts";
+import { readProvenManifest } from "./open-decipher.ts";
 import { openPlainPart } from "./open-plain-part.ts";
-import { readManifest } from "./read-catalog.ts";
 import { agreeToTarget, restoreParts, type PlainPart } from "./restore-parts.ts";
 import { makeSafetyBackup } from "./safety-backup.ts";
-import { checkManifestSeal } from "./seal-manifest.ts";
 
 export interface RestoreBackupRequest {
   readonly project: Project;
@@ -70,9 +68,11 @@ async function restoreSource(
     await makeSafetyBackup(deps, run, request.targetProject, spec, database);
   }
   await fromFirstGoodStorage(run, found, async (holder) => {
-    const manifest = await readManifest(holder.target.store, holder.entry.stem, run.signal);
-    const cipher = await openDecipher(deps, request.project, manifest);
-    await checkManifestSeal(manifest, cipher);
+    const { store } = holder.target;
+    const { manifest, cipher } = await readProvenManifest(deps, request.project, store, holder.entry.stem, run.signal);
+    if (cipher === null && request.project.encryption !== null) {
+      run.warn(`backup ${manifest.backupId} is not encrypted although ${request.project.name} encrypts its backups`);
+    }
     const described = manifest.sources.find((candidate) => candidate.name === spec.name);
     const parts: PlainPart[] = manifest.parts
       .filter((part) => part.source === spec.name)
@@ -81,8 +81,7 @@ async function restoreSource(
         format: part.format,
         facts: described?.facts ?? {},
         plainBytes: part.plainBytes,
-        open: (signal) =>
-          openPlainPart(deps, { store: holder.target.store, backupId: manifest.backupId, part, cipher, signal }),
+        open: (signal) => openPlainPart(deps, { store, backupId: manifest.backupId, part, cipher, signal }),
       }));
     const outcome = await restoreParts(deps, run, {
       source,

@@ -13,11 +13,9 @@ import type { Deps } from "./deps.ts";
 import { fullRestore } from "./drill-backup.ts";
 import { executeRun, type ActiveRun } from "./execute-run.ts";
 import { findBackup } from "./find-backup.ts";
-import { openDecipher } from "./open-decipher.ts";
+import { readProvenManifest } from "./open-decipher.ts";
 import { checkStoredPart, openPlainPart } from "./open-plain-part.ts";
-import { readManifest } from "./read-catalog.ts";
 import { fromFirstGoodStorage } from "./restore-backup.ts";
-import { checkManifestSeal } from "./seal-manifest.ts";
 
 export interface RestoreToFilesRequest {
   readonly project: Project;
@@ -48,9 +46,7 @@ export async function restoreToFiles(deps: Deps, request: RestoreToFilesRequest)
       const directory = await deps.openDirectory(request.targetPath, run.log);
       stack.use(directory);
       const files = await fromFirstGoodStorage(run, found, async ({ target, entry }) => {
-        const manifest = await readManifest(target.store, entry.stem, run.signal);
-        const cipher = await openDecipher(deps, project, manifest);
-        await checkManifestSeal(manifest, cipher);
+        const { manifest, cipher } = await readProvenManifest(deps, project, target.store, entry.stem, run.signal);
         return writeParts(deps, run, request, { manifest, cipher, store: target.store, directory });
       });
       run.report({ files, targetPath: request.targetPath });

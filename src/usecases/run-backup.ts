@@ -68,19 +68,13 @@ async function backUp(deps: Deps, run: ActiveRun, request: BackupRequest): Promi
     throw error;
   } finally {
     if (preHookStarted || project.hooks.preBackup === undefined) {
-      await postHook(deps, run, project, status, stack);
+      await postHook(deps, run, project, status);
     }
   }
 }
 
 /** Runs in every case, also after a cancel; its failure is a warning, for the backup is there or not without it. */
-async function postHook(
-  deps: Deps,
-  run: ActiveRun,
-  project: Project,
-  status: HookStatus,
-  _stack: AsyncDisposableStack,
-): Promise<void> {
+async function postHook(deps: Deps, run: ActiveRun, project: Project, status: HookStatus): Promise<void> {
   if (project.hooks.postBackup === undefined) return;
   try {
     const signal = AbortSignal.timeout(project.hooks.timeoutMs + hookGraceMs);
@@ -145,6 +139,10 @@ async function afterCommit(
     `backup ${backup.id} committed on ${backup.storages.join(", ")}, ${formatBytes(backup.sizeBytes)} stored`,
   );
   await asWarning(run, "state store", () => deps.state.saveBackup(backup));
+  for (const verification of result.verifications) {
+    const target = result.committed.find(({ name }) => name === verification.storage)!;
+    await asWarning(run, "verify", () => recordVerification(deps, target, result.manifest, verification));
+  }
   if (project.verification.enabled && project.verification.level === "restore") {
     await asWarning(run, "verify", () => run.stage("verify", () => drillAndRecord(deps, run, project, opened, result)));
   }

@@ -8,11 +8,9 @@ import type { Deps } from "./deps.ts";
 import { drillBackup } from "./drill-backup.ts";
 import { executeRun, type ActiveRun } from "./execute-run.ts";
 import { findBackup } from "./find-backup.ts";
-import { openDecipher } from "./open-decipher.ts";
+import { readProvenManifest } from "./open-decipher.ts";
 import type { NamedSource } from "./preflight.ts";
 import { recordVerification } from "./record-verification.ts";
-import { checkManifestSeal } from "./seal-manifest.ts";
-import { readManifest } from "./read-catalog.ts";
 import { tagStage } from "./stage-error.ts";
 import { verifyParts } from "./verify-parts.ts";
 
@@ -36,7 +34,6 @@ async function verifyEverywhere(deps: Deps, run: ActiveRun, request: VerifyReque
   const { project, level } = request;
   await using stack = new AsyncDisposableStack();
   const found = await findBackup(deps, { ...request, log: run.log, signal: run.signal }, stack);
-  const cipher = await openDecipher(deps, project, found.manifest);
   run.update({ backupId: found.manifest.backupId });
   const sources: NamedSource[] = [];
   if (level === "structure") {
@@ -56,8 +53,7 @@ async function verifyEverywhere(deps: Deps, run: ActiveRun, request: VerifyReque
       const { signal } = run;
       try {
         // Each storage is judged by its own manifest: a good copy elsewhere must not vouch for this one.
-        const manifest = await readManifest(target.store, entry.stem, signal);
-        await checkManifestSeal(manifest, cipher);
+        const { manifest, cipher } = await readProvenManifest(deps, project, target.store, entry.stem, signal);
         if (level === "restore") {
           return await drillBackup(deps, { project, manifest, target, cipher, log: run.log, signal });
         }

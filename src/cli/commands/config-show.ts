@@ -4,6 +4,6 @@ import { exitCodes } from "../exit-codes.ts";
 export const command: CommandAction = async (context, [name]) => {
   await using app = await context.openApp({ configuration: "required", state: "none" });
   const project = name === undefined ? null : app.deps.findProject(name);
-  context.terminal.print(context.config.render(app.configuration, project));
+  context.terminal.print(await context.config.render(app.configuration, project));
   return exitCodes.success;
 };

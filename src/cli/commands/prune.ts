@@ -71,7 +71,9 @@ async function preview(
         `${project.name} on ${storage}${set}: ${plan.keep.length} kept, ${plan.remove.length} to remove`,
       ),
     );
-    for (const { id, reasons } of plan.keep) context.terminal.print(`  keep   ${id}  ${reasons.join(", ")}`);
+    for (const { id, reasons, spared } of plan.keep) {
+      context.terminal.print(`  keep   ${id}  ${reasons.join(", ")}${spared === null ? "" : ` (spared: ${spared})`}`);
+    }
     for (const { id, reason } of plan.remove)
       context.terminal.print(`  ${paint(context, "red", "remove")} ${id}  ${reason}`);
   }
