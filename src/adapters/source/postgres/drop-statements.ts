@@ -29,18 +29,26 @@ export function planDrops(entries: readonly TocEntry[]): readonly string[] {
     .toReversed()
     .filter((entry) => entry.drop.trim() !== "" && !droppedWithOwner.has(entry.kind) && !kept.has(entry.kind))
     .filter((entry) => !isOwnedSequence(entry))
-    .map(dropIfExists);
+    .map(dropIfExists)
+    .concat(entries.filter((entry) => entry.kind === "BLOB METADATA").flatMap(dropLargeObjects));
 }
 
 function dropIfExists(entry: TocEntry): string {
   const statement = entry.drop.trim();
   const largeObject = /^SELECT pg_catalog\.lo_unlink\('(\d+)'\);$/.exec(statement)?.[1];
-  if (largeObject !== undefined) {
-    return `SELECT pg_catalog.lo_unlink(oid) FROM pg_catalog.pg_largeobject_metadata WHERE oid = '${largeObject}';`;
-  }
+  if (largeObject !== undefined) return dropLargeObject(largeObject);
   const marker = entry.kind.endsWith("CONSTRAINT") ? "DROP CONSTRAINT " : `DROP ${entry.kind} `;
   const withAlter = statement.replace(/^ALTER (TABLE|DOMAIN) (?!IF EXISTS)/, "ALTER $1 IF EXISTS ");
   const at = withAlter.indexOf(marker);
   if (at === -1 || withAlter.startsWith("IF EXISTS", at + marker.length)) return withAlter;
   return `${withAlter.slice(0, at + marker.length)}IF EXISTS ${withAlter.slice(at + marker.length)}`;
+}
+
+/** From PostgreSQL 17 on one entry holds many large objects, one per line, and no statement. */
+function dropLargeObjects(entry: TocEntry): readonly string[] {
+  return (entry.definition.match(/\d+/g) ?? []).map(dropLargeObject);
+}
+
+function dropLargeObject(oid: string): string {
+  return `SELECT pg_catalog.lo_unlink(oid) FROM pg_catalog.pg_largeobject_metadata WHERE oid = '${oid}';`;
 }

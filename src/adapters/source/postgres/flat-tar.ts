@@ -75,8 +75,9 @@ export async function unpackFlatTar(stream: ByteStream, directory: string, signa
     }
   }
   const unpacker = extract();
+  let feedError: unknown;
   const fed = pipeline(watched(), unpacker).catch((error: unknown) => {
-    sourceError ??= error;
+    feedError = error;
   });
   try {
     for await (const entry of unpacker) {
@@ -92,7 +93,8 @@ export async function unpackFlatTar(stream: ByteStream, directory: string, signa
     await fed;
     throw translateUnpackError(sourceError ?? error, signal);
   }
-  if (sourceError !== undefined) throw translateUnpackError(sourceError, signal);
+  const error = sourceError ?? feedError;
+  if (error !== undefined) throw translateUnpackError(error, signal);
   if (lastBytes.length < endOfTar.length || !lastBytes.equals(endOfTar)) {
     throw new AppError("backup_corrupt", "the directory dump has no end mark, it was cut");
   }

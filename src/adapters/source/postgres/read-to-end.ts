@@ -7,9 +7,11 @@ export async function readToEnd(stream: ByteStream, use: (stream: ByteStream) =>
   const source = stream[Symbol.asyncIterator]();
   let failure: { readonly error: unknown } | undefined;
   let ended = false;
+  let pendingReads = 0;
   async function next(): Promise<Uint8Array | undefined> {
     if (failure !== undefined) throw failure.error;
     if (ended) return undefined;
+    pendingReads += 1;
     try {
       const result = await source.next();
       if (!result.done) return result.value;
@@ -18,6 +20,8 @@ export async function readToEnd(stream: ByteStream, use: (stream: ByteStream) =>
     } catch (error) {
       failure = { error };
       throw error;
+    } finally {
+      pendingReads -= 1;
     }
   }
   // Without a `finally`: leaving it early must not end the source.
@@ -30,6 +34,10 @@ export async function readToEnd(stream: ByteStream, use: (stream: ByteStream) =>
   } catch (error) {
     throw failure === undefined ? error : failure.error;
   } finally {
-    if (!ended) await source.return?.();
+    if (!ended) {
+      const closed = Promise.resolve(source.return?.()).catch(() => {});
+      // Closing queues behind a read that is under way, and that may wait for a storage that hangs.
+      if (pendingReads === 0) await closed;
+    }
   }
 }

@@ -167,7 +167,7 @@ async function prepareTarget(
   return me?.super === true;
 }
 
-async function checkExtensions(connection: PostgresConnection, head: ArchiveHead): Promise<void> {
+export async function checkExtensions(connection: PostgresConnection, head: ArchiveHead): Promise<void> {
   const needed = head.entries.filter((entry) => entry.kind === "EXTENSION").map((entry) => entry.name);
   if (needed.length === 0) return;
   const missing = await connection.run<{ name: string }>(

@@ -29,7 +29,7 @@ const symptoms: readonly Symptom[] = [
     hint: "check that the server is up and was not restarted",
   },
   {
-    words: /lock timeout|could not obtain lock|lock not available/,
+    words: /lock timeout|due to statement timeout|could not obtain lock|lock not available/,
     retryable: true,
     hint: "somebody holds a lock on a table for long: look at pg_locks, or back up at another time",
   },
