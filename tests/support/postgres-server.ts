@@ -31,7 +31,12 @@ export async function findServerBinaries(major?: number) {
 }
 
 export async function startTestServer(
-  options: { readonly major?: number; readonly binDir?: string; readonly settings?: readonly string[] } = {},
+  options: {
+    readonly major?: number;
+    readonly binDir?: string;
+    readonly settings?: readonly string[];
+    readonly hba?: readonly string[];
+  } = {},
 ): Promise<TestServer> {
   const binaries = options.binDir === undefined ? await findServerBinaries(options.major) : undefined;
   const binDir = options.binDir ?? binaries?.binDir;
@@ -50,7 +55,7 @@ export async function startTestServer(
       "max_wal_senders=2",
       ...(options.settings ?? []),
     ],
-    hba: ["local all all trust", "host all all 127.0.0.1/32 scram-sha-256"],
+    hba: options.hba ?? ["local all all trust", "host all all 127.0.0.1/32 scram-sha-256"],
     port,
   });
   const admin = { ...server.config, port };
@@ -70,7 +75,10 @@ export async function startTestServer(
     run,
     async runFile(database, path) {
       const args = ["-X", "-q", "-v", "ON_ERROR_STOP=1", "-h", admin.host, "-p", String(port), "-U", "postgres"];
-      const psql = Bun.spawn([join(binDir, "psql"), ...args, "-d", database, "-f", path], { stdout: "ignore", stderr: "pipe" });
+      const psql = Bun.spawn([join(binDir, "psql"), ...args, "-d", database, "-f", path], {
+        stdout: "ignore",
+        stderr: "pipe",
+      });
       const words = await new Response(psql.stderr).text();
       if ((await psql.exited) !== 0) throw new Error(words);
     },

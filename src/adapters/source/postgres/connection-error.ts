@@ -59,7 +59,7 @@ export function translateConnectError(error: unknown, config: PostgresConfig, da
   if (message.startsWith("SASL") || message.includes("password must be a string")) {
     return authFailed(attempt, message, error, details);
   }
-  if (code !== undefined && !unreachableErrnos.has(code)) {
+  if (code === undefined ? message.includes("SSL") : !unreachableErrnos.has(code)) {
     return new AppError("source_unreachable", `${attempt}: TLS was refused: ${message}`, {
       cause: error,
       details,
