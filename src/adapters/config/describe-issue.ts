@@ -81,13 +81,15 @@ export function describeIssue(issue: Issue, subject: Subject): readonly Finding[
         {
           path,
           at: "value",
-          message: ownMessage(issue) ?? `${name} does not have the form of ${article(issue.format)}`,
+          message:
+            ownMessage(issue, name) ??
+            `${name} does not have the form of ${issue.format === "url" ? "a URL" : "what is expected here"}`,
         },
       ];
     case "not_multiple_of":
       return [{ path, at: "value", message: `${name} must be a multiple of ${issue.divisor}` }];
     default:
-      return [{ path, at: "value", message: ownMessage(issue) ?? `${name} is not valid` }];
+      return [{ path, at: "value", message: ownMessage(issue, name) ?? `${name} is not valid` }];
   }
 }
 
@@ -121,8 +123,9 @@ function nameOf(path: KeyPath, subject: Subject): string {
   return typeof last === "string" ? last : `${nameOf(path.slice(0, -1), subject)}[${last}]`;
 }
 
-/** A schema's own message begins in lower case; the library's begin in upper case. */
-function ownMessage(issue: Issue): string | undefined {
+/** A schema's own message begins in lower case, the library's in upper case. `must …` speaks of the key. */
+function ownMessage(issue: Issue, name: string): string | undefined {
+  if (issue.message.startsWith("must ")) return `${name} ${issue.message}`;
   return /^[a-z_]/.test(issue.message) ? issue.message : undefined;
 }
 

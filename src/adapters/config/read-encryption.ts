@@ -18,7 +18,7 @@ export function readEncryption(draft: Draft, value: unknown, at: KeyPath): Encry
     noteSecrets(draft, undefined, settings, locator);
     return null;
   }
-  const type = fields.type ?? typeBySettings(settings) ?? variable(draft, "ENCRYPTION_TYPE") ?? "aes-256-gcm";
+  const type = fields.type ?? typeByKey(settings) ?? variable(draft, "ENCRYPTION_TYPE") ?? typeByReceiver(settings);
   return specOf(draft, type, { value: withRecipient(draft, type, settings), locator }, locator);
 }
 
@@ -40,11 +40,15 @@ function specOf(draft: Draft, type: string, settings: Block, typeLocator: Block[
   return checked === undefined ? null : { type, settings: checked };
 }
 
-/** A block without `type` says by its keys what it means. */
-function typeBySettings(settings: Readonly<Record<string, unknown>>): string | undefined {
-  if ("password" in settings) return "aes-256-gcm";
+/** A block without `type` says by its keys what it means; document 4 gives a password only. */
+function typeByKey(settings: Readonly<Record<string, unknown>>): string | undefined {
+  if ("password" in settings || "key_file" in settings) return "aes-256-gcm";
+  return undefined;
+}
+
+function typeByReceiver(settings: Readonly<Record<string, unknown>>): string {
   if ("recipients" in settings) return "age";
-  return "recipient" in settings ? "gpg" : undefined;
+  return "recipient" in settings ? "gpg" : "aes-256-gcm";
 }
 
 function withRecipient(
@@ -53,7 +57,7 @@ function withRecipient(
   settings: Readonly<Record<string, unknown>>,
 ): Readonly<Record<string, unknown>> {
   const recipient = variable(draft, "GPG_RECIPIENT");
-  if (type !== "gpg" || "recipient" in settings || recipient === undefined) return settings;
+  if (type !== "gpg" || "recipient" in settings || "recipients" in settings || recipient === undefined) return settings;
   return { ...settings, recipient };
 }
 

@@ -1,0 +1,15 @@
+// Problems as lines that editors and terminals can jump from: file:line:column.
+
+import type { ConfigProblem } from "../../domain/project/project.ts";
+import { processEnvironment } from "./environment.ts";
+
+export function renderProblem(problem: ConfigProblem): string {
+  const { severity, file, line, column, path, message, hint } = problem;
+  const place = file === processEnvironment ? file : `${file}:${line}:${column}`;
+  const key = path === "" ? "" : ` ${path}:`;
+  return `${place}: ${severity}:${key} ${message}${hint === undefined ? "" : ` (${hint})`}`;
+}
+
+export function renderProblems(problems: readonly ConfigProblem[]): string {
+  return problems.map(renderProblem).join("\n");
+}
