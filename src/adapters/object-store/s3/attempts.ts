@@ -67,7 +67,7 @@ async function withTimeout<T>(
   const onAbort = (): void => controller.abort(signal.reason);
   signal.addEventListener("abort", onAbort, { once: true });
   const seconds = Math.round(timeoutMs / 1000);
-  const late = new AppError("timed_out", `${what} had no end after ${seconds} s`, { retryable: true });
+  const late = new AppError("storage_unreachable", `${what} had no answer within ${seconds} s`, { retryable: true });
   const timer = setTimeout(() => controller.abort(late), timeoutMs);
   // Whatever the network layer does with an aborted signal, the wait ends here.
   const aborted = new Promise<never>((_, reject) => {

@@ -94,7 +94,7 @@ export function isCode(error: unknown, ...codes: readonly string[]): boolean {
 
 /** No answer, or one that does not say whether the request was carried out. */
 export function isUnclear(error: unknown): boolean {
-  if (error instanceof AppError) return error.code === "timed_out";
+  if (error instanceof AppError) return error.code === "storage_unreachable"; // No answer in time.
   const { code, status } = failureOf(error);
   if (status !== undefined) return status >= 500;
   return !noConnection.has(code);

@@ -40,6 +40,9 @@ export function openFetchHandler(): Handler {
         decompress: false,
         timeout: false,
       };
+      // The runtime silently repeats a PUT when a kept connection breaks off before the answer. A create that is repeated
+      // without our knowing would find its own object in the way and call it somebody else's.
+      if (request.headers["if-none-match"] !== undefined) init.keepalive = false;
       if (options.abortSignal !== undefined) init.signal = options.abortSignal;
       if (request.body !== undefined && request.method !== "GET" && request.method !== "HEAD") init.body = request.body;
       const response = await fetch(addressOf(request), init);
