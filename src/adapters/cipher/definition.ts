@@ -13,8 +13,22 @@ export interface CipherAdapterContext {
   readonly passwordSalt?: () => Promise<Uint8Array>;
 }
 
+/** One key that opens backups, as `key list` and the recovery kit show it. */
+export interface KeyDescription {
+  readonly scheme: string;
+  readonly keyId: string;
+  /** `password`, `key`, `age identity`, `gpg key`. */
+  readonly kind: string;
+  /** What must be kept, word for word; null when this machine does not have it or it must be exported by its own tool. */
+  readonly secret: string | null;
+  /** How to get at the key where `secret` is null, and what else belongs to it. */
+  readonly note: string | null;
+}
+
 export interface CipherModule<Config> {
   open(config: Config, context: CipherAdapterContext): Cipher | Promise<Cipher>;
+  /** Every key these settings can open backups with, the current one first. Holds secrets: never for a log. */
+  describeKeys(config: Config, context: CipherAdapterContext): Promise<readonly KeyDescription[]>;
 }
 
 export interface CipherDefinition<Config = any> {

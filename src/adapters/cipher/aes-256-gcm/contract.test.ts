@@ -6,7 +6,7 @@ import { describeCipherContract, type CipherSubject } from "../../../ports/ciphe
 import type { Cipher } from "../../../ports/cipher.ts";
 import { open } from "./index.ts";
 import { formatKeyToken } from "../key-material.ts";
-import { deriveKeys } from "./derive-keys.ts";
+import { deriveKeys } from "../derive-keys.ts";
 import { seal } from "./seal.ts";
 
 const canary = "canary-Pa55-word-of-the-contract";

@@ -9,10 +9,10 @@ import {
 } from "../../../domain/backup/container-format.ts";
 import { AppError } from "../../../domain/error.ts";
 import type { Cipher } from "../../../ports/cipher.ts";
-import type { CipherAdapterContext } from "../definition.ts";
-import { readKeyFile, toKeyMaterial, type KeyMaterial } from "../key-material.ts";
+import type { CipherAdapterContext, KeyDescription } from "../definition.ts";
+import { formatKeyToken, readKeyFile, toKeyMaterial, type KeyMaterial } from "../key-material.ts";
 import type { Aes256GcmConfig } from "./config.ts";
-import { deriveKeys, type DerivedKeys } from "./derive-keys.ts";
+import { deriveKeys, type DerivedKeys } from "../derive-keys.ts";
 import { formatManifestMac, parseManifestMac, verifyManifestMac } from "./manifest-mac.ts";
 import { seal } from "./seal.ts";
 import { unseal } from "./unseal.ts";
@@ -64,6 +64,24 @@ export async function open(config: Aes256GcmConfig, context: CipherAdapterContex
       return false;
     },
   };
+}
+
+export async function describeKeys(
+  config: Aes256GcmConfig,
+  context: CipherAdapterContext,
+): Promise<readonly KeyDescription[]> {
+  const current = await findCurrentKey(config, context);
+  const previous = (config.previous_passwords ?? []).map(toKeyMaterial);
+  const salt = (await context.passwordSalt?.()) ?? processSalt;
+  return Promise.all(
+    [current, ...previous].map(async (material, index) => ({
+      scheme: "aes-256-gcm",
+      keyId: hex((await deriveKeys(material, salt, defaultScryptCost)).keyId),
+      kind: material.kind === "raw" ? "key" : "password",
+      secret: material.kind === "raw" ? formatKeyToken(material.key) : material.password,
+      note: index === 0 ? null : "for older backups only",
+    })),
+  );
 }
 
 async function findCurrentKey(config: Aes256GcmConfig, context: CipherAdapterContext): Promise<KeyMaterial> {

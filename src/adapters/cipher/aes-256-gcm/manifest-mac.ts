@@ -3,7 +3,7 @@
 import { timingSafeEqual } from "node:crypto";
 import { saltBytes, type ScryptCost } from "../../../domain/backup/container-format.ts";
 import { AppError } from "../../../domain/error.ts";
-import { manifestMac, type DerivedKeys } from "./derive-keys.ts";
+import { manifestMac, type DerivedKeys } from "../derive-keys.ts";
 
 export interface ManifestMac {
   readonly scrypt: ScryptCost | null;

@@ -13,7 +13,7 @@ import {
 import type { ByteStream } from "../../../ports/byte-stream.ts";
 import type { CipherContext } from "../../../ports/cipher.ts";
 import { createBlockPool, gatherBlocks } from "../../bytes/gather-blocks.ts";
-import type { DerivedKeys } from "./derive-keys.ts";
+import type { DerivedKeys } from "../derive-keys.ts";
 
 export interface SealOptions {
   readonly keys: DerivedKeys;

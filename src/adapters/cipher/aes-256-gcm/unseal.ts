@@ -15,7 +15,7 @@ import { AppError } from "../../../domain/error.ts";
 import type { ByteStream } from "../../../ports/byte-stream.ts";
 import type { CipherContext } from "../../../ports/cipher.ts";
 import { openByteReader, type ByteReader } from "../../bytes/byte-reader.ts";
-import type { DerivedKeys } from "./derive-keys.ts";
+import type { DerivedKeys } from "../derive-keys.ts";
 import { headerCheck } from "./seal.ts";
 
 /** Finds the keys that fit the header; throws `wrong_key`. */

@@ -1,11 +1,11 @@
 // The cipher of the stock `age` program: what it writes is opened by `age -d` without us. age's own format proves every
 // chunk and the end of the file; it cannot bind the file to a backup, that is left to the manifest's hashes.
 
-import { access } from "node:fs/promises";
+import { access, readFile } from "node:fs/promises";
 import { AppError } from "../../../domain/error.ts";
 import type { Cipher } from "../../../ports/cipher.ts";
 import { spawnTool, type ToolExit } from "../../process/spawn-tool.ts";
-import type { CipherAdapterContext } from "../definition.ts";
+import type { CipherAdapterContext, KeyDescription } from "../definition.ts";
 import { checkRoundTrip } from "../round-trip-check.ts";
 import { lastWords, missingTool } from "../tool-problem.ts";
 import type { AgeConfig } from "./config.ts";
@@ -47,6 +47,20 @@ export async function open(config: AgeConfig, _context: CipherAdapterContext): P
     },
   };
   return cipher;
+}
+
+export async function describeKeys(
+  config: AgeConfig,
+  _context: CipherAdapterContext,
+): Promise<readonly KeyDescription[]> {
+  const keyId = nameRecipients(await readRecipients(config));
+  const path = config.identity_file;
+  const secret = path === undefined ? null : await readFile(path, "utf8").catch(() => null);
+  const note =
+    secret === null
+      ? `the private key of ${keyId} is not on this machine: add the identity file that age-keygen made`
+      : "the content of the identity file; give it to `age -d -i FILE`";
+  return [{ scheme: "age", keyId, kind: "age identity", secret, note }];
 }
 
 async function checkReadable(identityFile: string): Promise<void> {

@@ -5,7 +5,7 @@ import { AppError } from "../../../domain/error.ts";
 import type { ByteStream } from "../../../ports/byte-stream.ts";
 import type { Cipher } from "../../../ports/cipher.ts";
 import { spawnTool, type ToolExit } from "../../process/spawn-tool.ts";
-import type { CipherAdapterContext } from "../definition.ts";
+import type { CipherAdapterContext, KeyDescription } from "../definition.ts";
 import { checkRoundTrip } from "../round-trip-check.ts";
 import { lastWords, missingTool } from "../tool-problem.ts";
 import type { GpgConfig } from "./config.ts";
@@ -39,6 +39,22 @@ export async function open(config: GpgConfig, _context: CipherAdapterContext): P
     decrypt: (stored, _part, signal) => decrypt(config, keyId, stored, signal),
   };
   return cipher;
+}
+
+/** A private key leaves gpg only by its owner's hand. */
+export async function describeKeys(
+  config: GpgConfig,
+  _context: CipherAdapterContext,
+): Promise<readonly KeyDescription[]> {
+  const fingerprints = await findRecipients(config, AbortSignal.timeout(openTimeoutMs));
+  const homedir = config.homedir === undefined ? "" : `--homedir ${config.homedir} `;
+  return fingerprints.map((fingerprint) => ({
+    scheme: "gpg",
+    keyId: nameKeys([fingerprint]),
+    kind: "gpg key",
+    secret: null,
+    note: `on a machine that has it: gpg ${homedir}--armor --export-secret-keys ${fingerprint}`,
+  }));
 }
 
 async function* decrypt(config: GpgConfig, keyId: string, stored: ByteStream, signal: AbortSignal): ByteStream {

@@ -2,8 +2,8 @@
 // one installation share their salt, so that the slow step is done once.
 
 import { createHash, createHmac, hkdfSync, scrypt } from "node:crypto";
-import { keyIdBytes, type ScryptCost } from "../../../domain/backup/container-format.ts";
-import type { KeyMaterial } from "../key-material.ts";
+import { defaultScryptCost, keyIdBytes, type ScryptCost } from "../../domain/backup/container-format.ts";
+import { toKeyMaterial, type KeyMaterial } from "./key-material.ts";
 
 export interface DerivedKeys {
   readonly keyId: Uint8Array;
@@ -46,7 +46,13 @@ async function derive(material: KeyMaterial, salt: Uint8Array, cost: ScryptCost)
 
 const none = new Uint8Array(0);
 
-export function rawKeyId(key: Uint8Array): Uint8Array {
+/** The key id of a secret under the installation's salt, as text. */
+export async function keyIdOf(secret: string, salt: Uint8Array): Promise<string> {
+  const keys = await deriveKeys(toKeyMaterial(secret), salt, defaultScryptCost);
+  return Buffer.from(keys.keyId).toString("hex");
+}
+
+function rawKeyId(key: Uint8Array): Uint8Array {
   return expand(key, none, "backupctl/1 raw key id", keyIdBytes);
 }
 

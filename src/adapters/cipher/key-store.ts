@@ -1,0 +1,120 @@
+// The installation's own key: ENCRYPTION_KEY, else a key file that is made on first use; and its salt for passwords.
+
+import { randomBytes } from "node:crypto";
+import { link, mkdir, open, readFile, unlink } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { saltBytes } from "../../domain/backup/container-format.ts";
+import { AppError } from "../../domain/error.ts";
+import type { Settings } from "../../domain/project/project.ts";
+import type { CipherAdapterContext } from "./definition.ts";
+import { keyIdOf } from "./derive-keys.ts";
+import { formatKeyToken, parseKeyToken, readKeyFile } from "./key-material.ts";
+
+export type KeyStoreSettings = Pick<Settings, "encryptionKey" | "encryptionKeyFile" | "baseDir">;
+
+const minEncryptionKeyLength = 32;
+
+/** Spread into a cipher's context. Both are read when they are first asked for, and once. */
+export function defaultKeyOf(
+  settings: KeyStoreSettings,
+): Required<Pick<CipherAdapterContext, "defaultKey" | "passwordSalt">> {
+  let key: Promise<{ readonly secret: string; readonly keyId: string }> | undefined;
+  let salt: Promise<Uint8Array> | undefined;
+  const passwordSalt = (): Promise<Uint8Array> => (salt ??= readOrMakeSalt(saltPath(settings)));
+  const defaultKey = (): Promise<{ readonly secret: string; readonly keyId: string }> =>
+    (key ??= readSecret(settings).then(async (secret) => ({
+      secret,
+      keyId: await keyIdOf(secret, await passwordSalt()),
+    })));
+  return { defaultKey, passwordSalt };
+}
+
+export function saltPath(settings: Pick<Settings, "baseDir">): string {
+  return join(settings.baseDir, ".backupctl", "password-salt");
+}
+
+async function readSecret({ encryptionKey, encryptionKeyFile }: KeyStoreSettings): Promise<string> {
+  if (encryptionKey === null) return readOrMakeKey(encryptionKeyFile);
+  if (encryptionKey.length < minEncryptionKeyLength) {
+    throw new AppError("config_invalid", `ENCRYPTION_KEY has ${encryptionKey.length} characters`, {
+      hint: `use ${minEncryptionKeyLength} or more; \`backupctl key generate\` makes a good one`,
+    });
+  }
+  // A key in its text form must be whole; a mere password is taken as it is.
+  parseKeyToken(encryptionKey);
+  return encryptionKey;
+}
+
+async function readOrMakeKey(path: string): Promise<string> {
+  if (!(await exists(path))) await createKeyFile(path).catch(ignoreExisting);
+  return formatKeyToken(await readKeyFile(path));
+}
+
+export interface CreatedKey {
+  readonly path: string;
+  readonly keyId: string;
+}
+
+/** `key generate`: never replaces a file. */
+export async function createKeyFile(path: string): Promise<CreatedKey> {
+  const key = Uint8Array.from(randomBytes(32));
+  const token = formatKeyToken(key);
+  const keyId = await keyIdOf(token, new Uint8Array(saltBytes));
+  const text = [
+    `# backupctl key ${keyId}, made ${new Date().toISOString()}`,
+    "# Without it nobody can open the backups that were sealed with it. Keep a copy elsewhere:",
+    "# backupctl key recovery-kit",
+    token,
+    "",
+  ].join("\n");
+  await createFile(path, text);
+  return { path, keyId };
+}
+
+/** The salt is no secret. Where it cannot be kept, backups are as safe, only the key ids of passwords differ each time. */
+async function readOrMakeSalt(path: string): Promise<Uint8Array> {
+  const fresh = Uint8Array.from(randomBytes(saltBytes));
+  try {
+    if (!(await exists(path))) await createFile(path, `${Buffer.from(fresh).toString("hex")}\n`).catch(ignoreExisting);
+    const text = (await readFile(path, "utf8")).trim();
+    return /^[0-9a-f]{32}$/.test(text) ? Uint8Array.from(Buffer.from(text, "hex")) : fresh;
+  } catch {
+    return fresh;
+  }
+}
+
+/** Whole or not at all, and never over another: two processes that start together end up with one file. */
+async function createFile(path: string, text: string): Promise<void> {
+  await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+  const temporary = `${path}.${randomBytes(6).toString("hex")}.tmp`;
+  const file = await open(temporary, "wx", 0o600);
+  try {
+    await file.writeFile(text);
+    await file.sync();
+    await file.close();
+    await link(temporary, path);
+    const folder = await open(dirname(path), "r");
+    await folder.sync();
+    await folder.close();
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
+    throw new AppError("object_exists", `${path} exists already`, {
+      hint: "move it away first, and keep it: older backups need it",
+    });
+  } finally {
+    await unlink(temporary);
+  }
+}
+
+async function exists(path: string): Promise<boolean> {
+  try {
+    await readFile(path);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code !== "ENOENT";
+  }
+}
+
+function ignoreExisting(error: unknown): void {
+  if (!(error instanceof AppError) || error.code !== "object_exists") throw error;
+}
