@@ -37,7 +37,7 @@ export interface ObjectStoreReport {
 }
 
 export interface CheckOptions {
-  /** `quick` takes some 100 MiB and 300 requests; `full` adds a listing of more than 1000 objects. */
+  /** `quick` takes some 100 MiB and 400 requests; `full` adds a listing of more than 1000 objects. */
   readonly effort: "quick" | "full";
   readonly signal: AbortSignal;
   readonly checkTimeoutMs?: number;

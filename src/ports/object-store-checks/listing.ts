@@ -166,7 +166,7 @@ export const listingChecks: readonly ObjectStoreCheck[] = [
       const { store, prefix, signal } = place;
       const key = `${prefix}debris.bin`;
       await using writer = await store.openWriter(key, { signal });
-      await writer.write(sampleBytes(17 * MiB, 55));
+      await writer.write(sampleBytes(12 * MiB, 55));
       const left = (await store.listDebris(signal)).filter((debris) => debris.key === key);
       ensure(left.length === 1, `an unfinished upload is listed ${left.length} times as debris`);
       const [debris] = left;

@@ -49,7 +49,7 @@ export const readingChecks: readonly ObjectStoreCheck[] = [
     effort: "quick",
     async run(place) {
       const key = `${place.prefix}early.bin`;
-      const bytes = sampleBytes(12 * MiB, 43);
+      const bytes = sampleBytes(6 * MiB, 43);
       await writeObject(place, key, bytes);
       for (let round = 0; round < 5; round++) {
         for await (const chunk of place.store.read(key, { signal: place.signal })) {
@@ -65,7 +65,7 @@ export const readingChecks: readonly ObjectStoreCheck[] = [
     effort: "quick",
     async run(place) {
       const key = `${place.prefix}cancelled.bin`;
-      await writeObject(place, key, sampleBytes(12 * MiB, 44));
+      await writeObject(place, key, sampleBytes(6 * MiB, 44));
       const controller = new AbortController();
       const reason = new Error("the check cancels this read");
       async function readSome(): Promise<void> {

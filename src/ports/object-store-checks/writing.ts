@@ -70,7 +70,7 @@ export const writingChecks: readonly ObjectStoreCheck[] = [
     effort: "quick",
     async run(place) {
       const key = `${place.prefix}visible.bin`;
-      const bytes = sampleBytes(17 * MiB, 2);
+      const bytes = sampleBytes(12 * MiB, 2);
       await using writer = await place.store.openWriter(key, { signal: place.signal });
       await requireAbsent(place, key, "after its writer was opened");
       await writer.write(bytes);
@@ -83,7 +83,7 @@ export const writingChecks: readonly ObjectStoreCheck[] = [
     name: "aborting a writer leaves nothing, however much was written",
     effort: "quick",
     async run(place) {
-      for (const size of [0, 1000, 17 * MiB]) {
+      for (const size of [0, 1000, 12 * MiB]) {
         const key = `${place.prefix}aborted-${size}.bin`;
         const writer = await place.store.openWriter(key, { signal: place.signal });
         if (size > 0) await writer.write(sampleBytes(size, 3));
@@ -103,7 +103,7 @@ export const writingChecks: readonly ObjectStoreCheck[] = [
       const key = `${place.prefix}left.bin`;
       {
         await using writer = await place.store.openWriter(key, { signal: place.signal });
-        await writer.write(sampleBytes(17 * MiB, 4));
+        await writer.write(sampleBytes(12 * MiB, 4));
       }
       await requireAbsent(place, key, "after its writer was left");
       await requireNoDebris(place, key, "after its writer was left");

@@ -63,11 +63,16 @@ export function openLocalStore(config: LocalStoreConfig, context: ObjectStoreCon
       const key = probeKey();
       const bytes = Buffer.from(key);
       await store.create(key, bytes, { signal });
-      const chunks: Uint8Array[] = [];
-      for await (const chunk of store.read(key, { signal })) chunks.push(chunk);
+      try {
+        const stored = Buffer.concat(await Array.fromAsync(store.read(key, { signal })));
+        if (Buffer.compare(stored, bytes) !== 0) {
+          throw new AppError("storage_failed", `${root} gave back other bytes than were written`);
+        }
+      } catch (error) {
+        await store.delete(key, AbortSignal.timeout(10_000)).catch(() => {}); // The first failure is the one to tell.
+        throw error;
+      }
       await store.delete(key, signal);
-      if (Buffer.compare(Buffer.concat(chunks), bytes) === 0) return;
-      throw new AppError("storage_failed", `${root} gave back other bytes than were written`);
     },
 
     async freeBytes(signal) {

@@ -135,6 +135,10 @@ export function translateS3Error(error: unknown, what: string, location: string)
     const hint = "check the endpoint, and the network between here and there";
     return new AppError("storage_unreachable", message, { hint, cause: error, retryable: true });
   }
+  if (/CERT|SELF_SIGNED|UNABLE_TO_(VERIFY|GET_ISSUER)/.test(code)) {
+    const hint = "the store's certificate is not trusted here: set NODE_EXTRA_CA_CERTS to the file of its authority";
+    return new AppError("storage_unreachable", message, { hint, cause: error });
+  }
   if (code === "NoSuchBucket") {
     return new AppError("storage_failed", message, { hint: "create the bucket, or correct its name", cause: error });
   }

@@ -13,20 +13,20 @@ export async function probeStore(connection: S3Connection, signal: AbortSignal):
   const key = probeKey();
   const bytes = Buffer.from(key);
   const tags = { type: "probe" };
-  await createObject(connection, key, bytes, { signal, tags });
   try {
+    await createObject(connection, key, bytes, { signal, tags });
     if (connection.features.conditions === "asked") await learnConditions(connection, key, bytes, signal);
     const stored = Buffer.concat(await Array.fromAsync(readObject(connection, key, 0, signal)));
     if (Buffer.compare(stored, bytes) !== 0) {
       throw new AppError("storage_failed", `${connection.location} gave back other bytes than were written`);
     }
-  } finally {
-    await deleteObject(connection, key, AbortSignal.any([signal, AbortSignal.timeout(60_000)])).catch(
-      (error: unknown) => {
-        throw connection.fail(error, `deleting ${key}`, signal);
-      },
-    );
+  } catch (error) {
+    // Refused at the door, it left nothing; else it is removed as far as that goes, and the first failure is told.
+    const isRefused = error instanceof AppError && error.code === "storage_auth_failed";
+    if (!isRefused) await deleteObject(connection, key, AbortSignal.timeout(10_000)).catch(() => {});
+    throw error;
   }
+  await deleteObject(connection, key, signal);
 }
 
 async function learnConditions(

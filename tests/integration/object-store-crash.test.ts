@@ -1,0 +1,56 @@
+// A writer that is killed leaves nothing but debris, which the next process finds and removes.
+
+import { expect, test } from "bun:test";
+import { spawn } from "node:child_process";
+import { mkdtemp, readdir, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { objectStoreDefinitions } from "../../src/adapters/object-store/index.ts";
+import type { ObjectStore } from "../../src/ports/object-store.ts";
+import { startS3Server } from "../support/s3-server.ts";
+
+const signal = new AbortController().signal;
+
+async function crashWhileWriting(type: string, settings: Record<string, unknown>): Promise<ObjectStore> {
+  const script = join(import.meta.dir, "../support/crash-while-writing.ts");
+  const child = spawn(process.execPath, [script, type, JSON.stringify(settings)], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  const gone = new Promise((resolve) => child.once("exit", resolve));
+  await new Promise<void>((resolve, reject) => {
+    child.stdout.once("data", () => resolve());
+    child.once("exit", () => reject(new Error("the writing process ended by itself")));
+  });
+  child.kill("SIGKILL");
+  await gone;
+  const definition = objectStoreDefinitions.find((one) => one.type === type)!;
+  return (await definition.load()).open(definition.config.parse(settings), { log() {} });
+}
+
+async function expectOnlyDebris(store: ObjectStore): Promise<void> {
+  expect(await Array.fromAsync(store.list("", signal))).toEqual([]);
+  expect(await store.find("shop/half.dump", signal)).toBeUndefined();
+  const debris = await store.listDebris(signal);
+  expect(debris.map(({ key }) => key)).toEqual(["shop/half.dump"]);
+  expect(Math.abs(Date.now() - debris[0]!.startedAt)).toBeLessThan(60_000);
+  for (const one of debris) await store.deleteDebris(one, signal);
+  expect(await store.listDebris(signal)).toEqual([]);
+}
+
+test("kill -9 while writing to a local directory", async () => {
+  const path = await mkdtemp(join(tmpdir(), "backupctl-crash-"));
+  try {
+    await expectOnlyDebris(await crashWhileWriting("local", { path }));
+    expect(await readdir(path)).toEqual([]);
+  } finally {
+    await rm(path, { recursive: true, force: true });
+  }
+}, 20_000);
+
+test("kill -9 while writing to S3", async () => {
+  await using server = await startS3Server();
+  const { accessKey: access_key, secretKey: secret_key } = server.credentials;
+  const settings = { endpoint: server.endpoint, bucket: server.bucket, prefix: "p", access_key, secret_key };
+  await expectOnlyDebris(await crashWhileWriting("s3", settings));
+  expect(server.uploads.size).toBe(0);
+}, 20_000);
