@@ -11,6 +11,7 @@ import { AppError } from "../../../domain/error.ts";
 import type { Cipher } from "../../../ports/cipher.ts";
 import type { CipherAdapterContext, KeyDescription } from "../definition.ts";
 import { formatKeyToken, readKeyFile, toKeyMaterial, type KeyMaterial } from "../key-material.ts";
+import { checkRoundTrip } from "../round-trip-check.ts";
 import type { Aes256GcmConfig } from "./config.ts";
 import { deriveKeys, type DerivedKeys } from "../derive-keys.ts";
 import { formatManifestMac, parseManifestMac, verifyManifestMac } from "./manifest-mac.ts";
@@ -38,14 +39,12 @@ export async function open(config: Aes256GcmConfig, context: CipherAdapterContex
     throw wrongKey(header);
   }
 
-  return {
+  const cipher: Cipher = {
     scheme: "aes-256-gcm",
     extension: "enc",
     keyId,
     canDecrypt: true,
-    async check(signal) {
-      signal.throwIfAborted();
-    },
+    check: (signal) => checkRoundTrip(cipher, signal),
     encrypt(plain, part, signal) {
       const options = { keys, salt, scrypt, segmentLog2: defaultSegmentLog2, random: randomBytes };
       return seal(plain, part, options, signal);
@@ -64,6 +63,7 @@ export async function open(config: Aes256GcmConfig, context: CipherAdapterContex
       return false;
     },
   };
+  return cipher;
 }
 
 export async function describeKeys(
