@@ -118,7 +118,7 @@ async function openApp(context: CliContext, options: AppOptions): Promise<App> {
     settings,
     owner: currentOwner(),
     program: { version, host: hostname(), platform: `${process.platform}-${process.arch}` },
-    lock: openFileLock(settings.baseDir),
+    lock: openFileLock({ baseDir: settings.baseDir }),
     hooks: shellHooks,
     state,
     codecs,
@@ -148,6 +148,7 @@ async function openApp(context: CliContext, options: AppOptions): Promise<App> {
       return withBandwidthLimit(store, limits, systemClock);
     },
     async openDirectory(path, log) {
+      await mkdir(path, { recursive: true, mode: 0o700 });
       const module = await find(registries.objectStores, "storage", "local").load();
       return module.open({ path }, { log });
     },

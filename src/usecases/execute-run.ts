@@ -93,6 +93,7 @@ export async function executeRun(
       emit({ type: "log", runId: id, line: { at: clock.now(), level, message, stage } });
     },
     warn(message) {
+      if (run.warnings.includes(message)) return;
       run = { ...run, warnings: [...run.warnings, message] };
       active.log("warn", message);
     },

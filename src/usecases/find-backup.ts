@@ -2,6 +2,7 @@
 
 import { AppError } from "../domain/error.ts";
 import type { Manifest } from "../domain/backup/manifest.ts";
+import { manifestKey, parseObjectKey } from "../domain/backup/object-key.ts";
 import type { Project } from "../domain/project/project.ts";
 import type { Deps, LogSink } from "./deps.ts";
 import { openTargets, storagesOf } from "./open-project.ts";
@@ -73,7 +74,10 @@ async function firstManifest(holders: FoundBackup["holders"], request: FindReque
 }
 
 async function newest(holders: FoundBackup["holders"], request: FindRequest): Promise<string | undefined> {
-  const stems = [...new Map(holders.map((holder) => [holder.entry.backupId, holder])).values()]
+  // A safety backup holds what a restore was about to replace: it is only meant by its id.
+  const regular = holders.filter(({ entry }) => parseObjectKey(manifestKey(entry.stem))?.type !== "safety");
+  const candidates = regular.length > 0 ? regular : holders;
+  const stems = [...new Map(candidates.map((holder) => [holder.entry.backupId, holder])).values()]
     .toSorted((a, b) => (nameTime(a.entry) < nameTime(b.entry) ? 1 : -1))
     .slice(0, latestCandidates);
   let best: { id: string; at: number } | undefined;
@@ -87,7 +91,7 @@ async function newest(holders: FoundBackup["holders"], request: FindRequest): Pr
 }
 
 function nameTime(entry: CatalogEntry): string {
-  return /_(\d{8}_\d{6})_[^_]+$/.exec(entry.stem)?.[1] ?? "";
+  return parseObjectKey(manifestKey(entry.stem))?.stamp ?? "";
 }
 
 function uniqueId(holders: FoundBackup["holders"], { reference, project }: FindRequest): string | undefined {

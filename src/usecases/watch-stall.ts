@@ -13,25 +13,29 @@ export async function* watchStall(
 ): ByteStream {
   const iterator = stream[Symbol.asyncIterator]();
   let waitingSince: number | undefined;
-  let reject: (error: AppError) => void = () => {};
-  const stalled = new Promise<never>((_resolve, rejectStalled) => (reject = rejectStalled));
-  stalled.catch(() => {});
   let hasStalled = false;
+  // One promise per chunk: racing every chunk against one long-lived promise would keep them all in memory.
+  let giveUp: (error: AppError) => void = () => {};
+  const nextOrStall = (): Promise<IteratorResult<Uint8Array>> =>
+    new Promise((resolve, reject) => {
+      giveUp = reject;
+      waitingSince = performance.now();
+      iterator.next().then(resolve, reject);
+    });
   const timer = setInterval(
     () => {
       if (waitingSince === undefined || performance.now() - waitingSince < timeoutMs) return;
       hasStalled = true;
       const error = stall();
       onStall(error);
-      reject(error);
+      giveUp(error);
     },
     Math.max(10, Math.min(1_000, timeoutMs / 4)),
   );
   let ended = false;
   try {
     while (true) {
-      waitingSince = performance.now();
-      const next = await Promise.race([iterator.next(), stalled]);
+      const next = await nextOrStall();
       waitingSince = undefined;
       if (next.done === true) {
         ended = true;
