@@ -30,6 +30,7 @@ export function checkBlock<T>(loading: Loading, schema: z.ZodType<T>, value: unk
       schema,
       input: value,
       name: locator.name,
+      fileKey: locator.fileKey,
       isOpen,
     })) {
       if (valueAt(value, path) === unresolved) continue;
@@ -45,7 +46,7 @@ function convertVariables(value: unknown, issues: readonly z.core.$ZodIssue[], l
   for (const issue of issues) {
     const path = issue.path as KeyPath;
     const text = valueAt(value, path);
-    if (path.length === 0 || typeof text !== "string" || locator.variablesOf(path).length === 0) continue;
+    if (typeof text !== "string" || locator.variablesOf(path).length === 0) continue;
     const typed = readScalar(text.trim(), expectedKinds(issue));
     if (typed === undefined) continue;
     copy = replaceAt(copy ?? value, path, typed);

@@ -20,6 +20,8 @@ export interface Subject {
   /** The whole value that was checked, and what it is called. */
   readonly input: unknown;
   readonly name: string;
+  /** What the file calls a key of the settings. */
+  fileKey(key: string): string;
   /** Whether the value at a path may be shown. */
   isOpen(path: KeyPath): boolean;
 }
@@ -31,7 +33,7 @@ export function describeIssue(issue: Issue, subject: Subject): readonly Finding[
   const name = nameOf(path, subject);
   switch (issue.code) {
     case "unrecognized_keys": {
-      const known = knownKeys(schema, path);
+      const known = knownKeys(schema, path).map((key) => (path.length === 0 ? subject.fileKey(key) : key));
       return issue.keys.map((key) => ({
         path: [...path, key],
         at: "key" as const,
@@ -99,9 +101,10 @@ function describeUnion(issue: Extract<Issue, { code: "invalid_union" }>, subject
   const value = valueAt(subject.input, path);
   const name = nameOf(path, subject);
   if (value === undefined) return [{ path, at: "key", message: `the key ${quote(name)} is missing` }];
-  const branches = issue.errors.filter(
-    (errors) => !errors.some((error) => error.code === "invalid_type" && error.path.length === 0),
-  );
+  const isOtherKind = (error: Issue): boolean =>
+    error.path.length === 0 &&
+    (error.code === "invalid_type" || (error.code === "invalid_value" && typeof value === "object"));
+  const branches = issue.errors.filter((errors) => !errors.some(isOtherKind));
   if (branches.length > 0) {
     const best = branches.toSorted((a, b) => a.length - b.length)[0]!;
     return best.flatMap((inner) => describeIssue({ ...inner, path: [...path, ...inner.path] } as Issue, subject));

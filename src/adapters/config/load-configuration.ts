@@ -80,7 +80,7 @@ function build(
 }
 
 function readParts(draft: Draft, value: unknown): Omit<Configuration, "path" | "secrets" | "warnings"> | undefined {
-  const shape = { version: Version, ...Object.fromEntries(topLevelKeys.map((key) => [key, z.unknown()])) };
+  const shape = { ...Object.fromEntries(topLevelKeys.map((key) => [key, z.unknown()])), version: Version };
   const file = readFields(draft, shape, value, []) as Readonly<Record<string, unknown>> | undefined;
   if (file === undefined) return undefined;
   const tools =

@@ -77,12 +77,10 @@ function unescape(text: string): string {
   return text.replace(/\\(.)/gs, (whole, character: string) => escapes[character] ?? whole);
 }
 
-/** A value as one line of a `.env` file that reads back as itself; quoted with double quotes where it must be. */
+/** A value as one line of a `.env` file that reads back as itself, here and in a shell where one can write it so. */
 export function formatEnvValue(value: string): string {
   if (/^[\w@%+:,./=-]*$/.test(value)) return value;
-  const escaped = value.replace(
-    /[\\"\n\r\t]/g,
-    (character) => `\\${{ "\n": "n", "\r": "r", "\t": "t" }[character] ?? character}`,
-  );
-  return `"${escaped}"`;
+  if (!/['\n\r]/.test(value)) return `'${value}'`;
+  const names: Readonly<Record<string, string>> = { "\n": "n", "\r": "r", "\t": "t" };
+  return `"${value.replace(/[\\"$\n\r\t]/g, (character) => `\\${names[character] ?? character}`)}"`;
 }

@@ -17,6 +17,8 @@ export interface Located {
 export interface Locator {
   /** What the block is called: its own key. */
   readonly name: string;
+  /** What the file calls a key of the settings. */
+  fileKey(key: string): string;
   /** `key`: where the name stands; `value`: what is behind it; an absent key is placed at the mapping that lacks it. */
   locate(path: KeyPath, at: "key" | "value"): Located;
   /** Variables whose values went into the text at the path. */
@@ -74,13 +76,12 @@ export interface FileLocatorRequest {
 }
 
 export function fileLocator({ file, tree, at, rename = {} }: FileLocatorRequest): Locator {
-  const full = (path: KeyPath): KeyPath => {
-    const [first, ...rest] = path;
-    if (typeof first !== "string") return [...at, ...path];
-    return [...at, Object.hasOwn(rename, first) ? rename[first]! : first, ...rest];
-  };
+  const fileKey = (key: string): string => (Object.hasOwn(rename, key) ? rename[key]! : key);
+  const full = ([first, ...rest]: KeyPath): KeyPath =>
+    first === undefined ? at : [...at, typeof first === "string" ? fileKey(first) : first, ...rest];
   const label = at.findLastIndex((part) => typeof part === "string");
   return {
+    fileKey,
     name: label === -1 ? "the file" : formatKeyPath(at.slice(label)),
     locate(path, which) {
       const place = findPlace(tree, full(path), which);
@@ -109,6 +110,7 @@ export function environmentLocator(environment: Environment, names: Readonly<Rec
   const variableOf = (path: KeyPath): string => names[String(path[0])] ?? Object.values(names)[0] ?? "";
   return {
     name: variableOf([]),
+    fileKey: (key) => names[key] ?? key,
     locate: (path) => ({ ...environment.place(variableOf(path)), path: variableOf(path) }),
     variablesOf: (path) => [variableOf(path)],
   };

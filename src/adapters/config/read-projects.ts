@@ -72,7 +72,13 @@ export function readProjects(draft: Draft, file: Readonly<Record<string, unknown
       encryptionAt: [...at, "encryption"],
       storageAt: [...at, "storage"],
     };
-    const project = buildProject(draft, made, { at, database, storages, restic: own?.storage?.name });
+    const project = buildProject(draft, made, {
+      at,
+      database,
+      hasDatabase: fields.database !== undefined,
+      storages,
+      restic: own?.storage?.name,
+    });
     keep(project === undefined || own === undefined ? project : { ...project, snapshotMode: own.snapshotMode }, at);
   }
   for (const { value, at } of readList(draft, file["databases"], ["databases"])) {
@@ -91,7 +97,7 @@ export function readProjects(draft: Draft, file: Readonly<Record<string, unknown
       encryptionAt: [...at, "backup", "encryption"],
       storageAt: [...at, "backup", "storage"],
     };
-    keep(buildProject(draft, made, { at, database, storages, restic: undefined }), at);
+    keep(buildProject(draft, made, { at, database, hasDatabase: true, storages, restic: undefined }), at);
   }
   return { projects, restic };
 }
@@ -120,6 +126,8 @@ type Made = Pick<
 interface Surroundings {
   readonly at: KeyPath;
   readonly database: DatabaseBlock | undefined;
+  /** Also true when the block is there and has faults. */
+  readonly hasDatabase: boolean;
   readonly storages: Storages;
   /** The storage of the project's own `restic` block. */
   readonly restic: string | undefined;
@@ -129,8 +137,7 @@ function buildProject(draft: Draft, made: Made, around: Surroundings): Project |
   const { at, database } = around;
   const locator = locatorAt(draft, at);
   const sources = readSources(draft, database, made.assets, at);
-  const isEntry = at[0] === "databases";
-  if (sources.length === 0 && database === undefined && !isEntry && !hasPaths(made.assets)) {
+  if (!around.hasDatabase && !hasPaths(made.assets)) {
     draft.problems.error(
       locator.locate([], "key"),
       "this project has neither a database nor asset paths",
@@ -177,9 +184,12 @@ function hasPaths(assets: unknown): boolean {
   return isMapping(assets) && !(Array.isArray(assets["paths"]) && assets["paths"].length === 0);
 }
 
-function storagesOf(draft: Draft, made: Made, { storages, restic }: Surroundings): readonly string[] {
+function storagesOf(draft: Draft, made: Made, { at, storages, restic }: Surroundings): readonly string[] {
   const own = restic === undefined ? [] : [restic];
-  if (made.storage === undefined) return restic === undefined ? [storages.fallback] : own;
+  if (made.storage === undefined) {
+    if (restic === undefined) warnOfFallback(draft, made, storages, at);
+    return restic === undefined ? [storages.fallback] : own;
+  }
   const isList = typeof made.storage !== "string";
   const names = typeof made.storage === "string" ? [made.storage] : made.storage;
   const known = storages.declared.map(({ name }) => name);
@@ -190,6 +200,18 @@ function storagesOf(draft: Draft, made: Made, { storages, restic }: Surroundings
       draft.problems.error(locator.locate([index], "value"), `the storage ${quote(name)} is named twice`);
   });
   return [...names, ...own];
+}
+
+/** Who declares storages but uses none of them has probably forgotten to. */
+function warnOfFallback(draft: Draft, made: Made, storages: Storages, at: KeyPath): void {
+  const isUnnamed = !storages.declared.some(({ name }) => name === storages.fallback);
+  if (!isUnnamed) return;
+  const message = `project ${quote(made.name ?? "")} names no storage: its backups go to ${draft.settings.baseDir}`;
+  draft.problems.warning(
+    locatorAt(draft, at).locate(["storage"], "key"),
+    message,
+    "add storage:, or mark a storage with default: true",
+  );
 }
 
 function fallbackChannels(draft: Draft, project: string): Project["channels"] {

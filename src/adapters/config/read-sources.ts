@@ -126,6 +126,7 @@ function mergedLocator(drill: Locator, own: Locator, replacement: Readonly<Recor
     path.length > 0 && Object.hasOwn(replacement, String(path[0])) ? drill : own;
   return {
     name: drill.name,
+    fileKey: drill.fileKey,
     locate: (path, at) => pick(path).locate(path, at),
     variablesOf: (path) => pick(path).variablesOf(path),
   };

@@ -33,7 +33,7 @@ export interface YamlRequest {
   isLiteral(path: KeyPath): boolean;
 }
 
-/** Stands for a text whose variable is not set; nothing else is said about it. */
+/** Stands for a value with a fault that has been told, as an unset variable; nothing else is said about it. */
 export const unresolved = Symbol("unresolved");
 
 export const yamlLimits = { bytes: 2 * 1024 * 1024, nodes: 100_000, depth: 40 } as const;
@@ -133,7 +133,7 @@ function readNode(reading: Reading, node: unknown, path: KeyPath): unknown {
     const target = reading.anchors.get(node.source);
     if (target !== undefined) return readNode(reading, target, path);
     fault(reading, path, offset, `the alias *${node.source} has no anchor`, "define it before with &");
-    return null;
+    return unresolved;
   }
   const anchor = (node as { anchor?: string }).anchor;
   if (anchor !== undefined) reading.anchors.set(anchor, node as Node);
@@ -198,7 +198,7 @@ function readScalar(reading: Reading, value: unknown, path: KeyPath, offset: num
   if (value === null || typeof value === "number" || typeof value === "boolean") return value;
   if (typeof value !== "string") {
     fault(reading, path, offset, "this kind of value is not supported", "write a text, a number, true or false");
-    return null;
+    return unresolved;
   }
   if (reading.request.isLiteral(path) || !value.includes("${")) return value;
   const { text, variables, faults } = interpolate(value, reading.request.find);
