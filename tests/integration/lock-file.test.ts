@@ -3,10 +3,12 @@
 import { afterAll, expect, test } from "bun:test";
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { openFileLock } from "../../src/adapters/lock/file/index.ts";
+import { formatLockRecord } from "../../src/adapters/lock/file/lock-record.ts";
+import { currentOwner } from "../../src/adapters/lock/owner.ts";
 
 const root = mkdtempSync(join(tmpdir(), "backupctl-lock-"));
 const children = new Set<ChildProcess>();
@@ -23,7 +25,7 @@ interface Holder {
   readonly exited: Promise<unknown>;
 }
 
-function start(mode: "hold" | "contend", baseDir: string, name: string): Holder {
+function start(mode: "hold" | "contend" | "race", baseDir: string, name: string): Holder {
   const child = spawn(process.execPath, [script, mode, baseDir, name], { stdio: ["ignore", "pipe", "inherit"] });
   const output: string[] = [];
   child.stdout.setEncoding("utf8").on("data", (text: string) => output.push(text));
@@ -79,6 +81,30 @@ test("the lock of a process that is paused stays, and is still its own when it g
   await using held = await lock.acquire("paused", "backup");
   expect(held.name).toBe("paused");
 }, 20_000);
+
+test("of processes that take over a dead owner's lock at the same moment, one gets it", async () => {
+  const baseDir = join(root, "race");
+  const dead = {
+    owner: { ...currentOwner(), bootId: "another-boot" },
+    purpose: "backup",
+    since: "2026-01-01T00:00:00Z",
+  };
+  for (let i = 0; i < 250; i++) {
+    mkdirSync(join(baseDir, `name-${i}`), { recursive: true });
+    const token = `${i}`.padStart(16, "0");
+    writeFileSync(join(baseDir, `name-${i}`, ".lock"), formatLockRecord({ ...dead, token }));
+  }
+  const racers = Array.from({ length: 4 }, () => start("race", baseDir, `${Date.now() + 1000}`));
+  const linesOf = ({ output }: Holder): string[] => output.join("").trim().split("\n");
+  for (let i = 0; i < 2000 && !racers.every((racer) => linesOf(racer).includes("done")); i++) await Bun.sleep(10);
+  const winners = racers.flatMap(linesOf).filter((line) => line !== "done");
+  for (const racer of racers) {
+    racer.child.kill("SIGKILL");
+    await racer.exited;
+  }
+  expect(winners.length).toBe(new Set(winners).size);
+  expect(winners.length).toBe(250);
+}, 40_000);
 
 test("of many processes that are killed and paused at any moment, never two are inside at once", async () => {
   const baseDir = join(root, "stress");

@@ -1,8 +1,9 @@
 // A process that holds locks, for tests that kill it. `bun tests/support/lock-holder.ts hold <baseDir> <name>` acquires,
 // prints `held`, and stays; `… contend <baseDir> <name>` acquires and releases until it is killed, and reports on
-// stdout every time it finds somebody alive inside with it.
+// stdout every time it finds somebody alive inside with it; `… race <baseDir> <startsAt>` tries each of the names in the
+// directory at a time of its own, the same in every process, prints those it got, and keeps them.
 
-import { readFileSync, rmSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { openFileLock } from "../../src/adapters/lock/file/index.ts";
 import { currentOwner, isOwnerDead } from "../../src/adapters/lock/owner.ts";
@@ -15,6 +16,19 @@ if (mode === "hold") {
   const held = await lock.acquire(name, "backup");
   console.log("held");
   process.on("SIGTERM", () => void held[Symbol.asyncDispose]().then(() => process.exit(0)));
+  setInterval(() => {}, 1000);
+} else if (mode === "race") {
+  const names = readdirSync(baseDir).toSorted();
+  for (const [index, contested] of names.entries()) {
+    const startsAt = Number(name) + index * 12;
+    await Bun.sleep(Math.max(0, startsAt - Date.now() - 3));
+    while (Date.now() < startsAt);
+    await lock.acquire(contested, "backup").then(
+      () => console.log(contested),
+      () => {},
+    );
+  }
+  console.log("done");
   setInterval(() => {}, 1000);
 } else {
   // Exclusive by itself: creating it fails while anybody else is inside.
