@@ -21,9 +21,9 @@ export async function probeStore(connection: S3Connection, signal: AbortSignal):
       throw new AppError("storage_failed", `${connection.location} gave back other bytes than were written`);
     }
   } catch (error) {
-    // Refused at the door, it left nothing; else it is removed as far as that goes, and the first failure is told.
-    const isRefused = error instanceof AppError && error.code === "storage_auth_failed";
-    if (!isRefused) await deleteObject(connection, key, AbortSignal.timeout(10_000)).catch(() => {});
+    // Removed as far as that goes; the first failure is the one to tell.
+    const isHopeless = error instanceof AppError && ["storage_auth_failed", "storage_unreachable"].includes(error.code);
+    if (!isHopeless) await deleteObject(connection, key, AbortSignal.timeout(10_000)).catch(() => {});
     throw error;
   }
   await deleteObject(connection, key, signal);
