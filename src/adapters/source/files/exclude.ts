@@ -78,7 +78,12 @@ function translate(pattern: string): string {
 function translateSet(inner: string): string {
   const negated = inner.startsWith("!") || inner.startsWith("^");
   const set = (negated ? inner.slice(1) : inner).replace(/[\\\]^[]/g, "\\$&");
-  return negated ? `[^/${set}]` : `[${set}]`;
+  const expression = negated ? `[^/${set}]` : `[${set}]`;
+  try {
+    return new RegExp(expression).source;
+  } catch {
+    return [...`[${inner}]`].map(escape).join(""); // A range that runs backwards is meant as it is written.
+  }
 }
 
 function escape(character: string): string {

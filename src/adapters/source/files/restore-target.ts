@@ -42,6 +42,8 @@ export function openFilesTarget(
   const original = database === originalTarget;
   const directory = original ? null : resolve(database);
   const places: Place[] = [];
+  /** Those that the archive holds something for; the others stay as they are. */
+  const received = new Set<Place>();
   let committed = false;
 
   function requireEmpty(paths: readonly string[]): void {
@@ -79,7 +81,7 @@ export function openFilesTarget(
       const warnings = createWarningList((level, message) => context.log(level, message));
       const { entries } = await extractTar({
         stream: part.stream,
-        ...locateIn(places),
+        ...locateIn(places, received),
         owners: options.noOwner ? null : readOwnerNames(),
         warnings,
         signal,
@@ -92,7 +94,7 @@ export function openFilesTarget(
       const filled = mode === "create" ? places.find((place) => countExisting(place) > 0) : undefined;
       if (filled !== undefined)
         throw new AppError("target_not_empty", `${showPath(filled.final)} was filled while the restore ran`);
-      swapPlaces(places);
+      swapPlaces(places.filter((place) => place.member === "" || received.has(place)));
       committed = true;
     },
     async [Symbol.asyncDispose]() {
@@ -139,16 +141,21 @@ export function openFilesDrill(context: SourceContext): RestoreTarget {
   };
 }
 
-function locateIn(places: readonly Place[]): Pick<ExtractOptions, "locate" | "madeDirectories"> {
+function locateIn(
+  places: readonly Place[],
+  received = new Set<Place>(),
+): Pick<ExtractOptions, "locate" | "madeDirectories"> {
   const wanted = places.map((place) => ({
-    base: place.staged,
+    place,
     prefix: place.member === "" || place.member === "." ? [] : place.member.split("/"),
   }));
   return {
     madeDirectories: new Set(places.filter(({ member }) => member === "").map(({ staged }) => staged)),
     locate(segments) {
       const found = wanted.find(({ prefix }) => prefix.every((segment, index) => segments[index] === segment));
-      return found && { base: found.base, segments: segments.slice(found.prefix.length) };
+      if (found === undefined) return undefined;
+      received.add(found.place);
+      return { base: found.place.staged, segments: segments.slice(found.prefix.length) };
     },
   };
 }

@@ -68,6 +68,7 @@ export function closePlace(place: Place): void {
   }
 }
 
+/** Only places that received something: a path that was missing when the backup was made stays as it is. */
 export function swapPlaces(places: readonly Place[]): void {
   findLibc()?.syncAll();
   const done: { readonly from: string; readonly to: string }[] = [];
@@ -75,8 +76,7 @@ export function swapPlaces(places: readonly Place[]): void {
     renameSync(toFsPath(from), toFsPath(to));
     done.push({ from, to });
   };
-  // What the archive does not hold (a path that was missing when it was made) stays as it is.
-  for (const place of places.filter(({ staged }) => exists(staged))) {
+  for (const place of places) {
     try {
       if (place.keepsDirectory) swapContent(place, move);
       else {
