@@ -105,6 +105,20 @@ for (const keptBytes of [0, 1, 4, 5, 100, 5_000, 100_000]) {
   });
 }
 
+for (const keptBytes of [5, 100, 5_000, 100_000, 1_000_000]) {
+  test(`pg_dump that succeeds with only ${keptBytes} bytes of its archive fails the dump`, async () => {
+    const pgBinDir = await fakeTools("pg_dump", `$REAL/pg_dump "$@" | head -c ${keptBytes}`);
+    const error = await expectCode(takeDump(source({ pgBinDir })), "source_failed");
+    expect(error.message).toContain("not a complete archive");
+  });
+}
+
+test("a dump with bytes behind its end does not pass the check", async () => {
+  const { parts } = await takeDump(source());
+  const stream = streamOf(Buffer.concat([parts[0]!.bytes, Buffer.from("x")]));
+  await expectCode(source().verifyStructure({ format: "dump", facts: {}, stream }, never), "backup_corrupt");
+});
+
 test("pg_dump that succeeds without a byte, or with something else than an archive, fails the dump", async () => {
   await expectCode(takeDump(source({ pgBinDir: await fakeTools("pg_dump", "exit 0") })), "source_failed");
   await rm(join(toolDir, "pg_dump"));
@@ -341,10 +355,11 @@ test("an extension that the target server lacks is named before anything is writ
     schema: null,
     owner: null,
     definition: "",
+    hasData: false,
     drop: "",
     dependsOn: [],
   };
-  const head = { database: "x", serverVersion: "15", toolVersion: "15", entries: [entry] };
+  const head = { database: "x", serverVersion: "15", toolVersion: "15", entries: [entry], sizeBytes: 0, intBytes: 4 };
   const error = await expectCode(checkExtensions(connection, head), "restore_failed");
   expect(error.message).toContain("no_such_extension");
 });

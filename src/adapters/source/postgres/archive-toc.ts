@@ -14,6 +14,8 @@ export interface TocEntry {
   readonly definition: string;
   /** Statement that drops it, empty when something else does. */
   readonly drop: string;
+  /** A data block of its own follows the table of contents. */
+  readonly hasData: boolean;
   /** Dump ids that this entry needs. */
   readonly dependsOn: readonly number[];
 }
@@ -24,6 +26,9 @@ export interface ArchiveHead {
   readonly serverVersion: string;
   readonly toolVersion: string;
   readonly entries: readonly TocEntry[];
+  /** Where the data blocks begin, and how long their integers are without the sign byte. */
+  readonly sizeBytes: number;
+  readonly intBytes: number;
 }
 
 const oldestVersion = 0x01_0c; // 1.12, PostgreSQL 9.0
@@ -36,6 +41,7 @@ interface Cursor {
   int(): number;
   text(): string | null;
   skip(bytes: number): void;
+  position(): number;
 }
 
 function corrupt(what: string): AppError {
@@ -64,6 +70,7 @@ function openCursor(bytes: Uint8Array, start: number, intBytes: number): Cursor 
       return Buffer.from(take(length)).toString("utf8");
     },
     skip: (length) => void take(length),
+    position: () => at,
   };
 }
 
@@ -103,12 +110,12 @@ function readHead(bytes: Uint8Array): ArchiveHead {
     else if (format === 3 || format === 5) cursor.text(); // a directory's toc.dat says that it is a tar
     else throw corrupt(`has the format ${format}, which pg_restore does not read from a file`);
   }
-  return { database, serverVersion, toolVersion, entries };
+  return { database, serverVersion, toolVersion, entries, sizeBytes: cursor.position(), intBytes };
 }
 
 function readEntry(cursor: Cursor, version: number): TocEntry {
   const dumpId = cursor.int();
-  cursor.int(); // had a dumper
+  const hasData = cursor.int() !== 0;
   cursor.text(); // oid of the catalogue
   cursor.text(); // oid
   const name = cursor.text() ?? "";
@@ -125,7 +132,17 @@ function readEntry(cursor: Cursor, version: number): TocEntry {
   cursor.text(); // with oids
   const dependsOn: number[] = [];
   for (let text = cursor.text(); text !== null; text = cursor.text()) dependsOn.push(Number(text));
-  return { dumpId, kind, name, schema: emptyAsNull(schema), owner: emptyAsNull(owner), definition, drop, dependsOn };
+  return {
+    dumpId,
+    kind,
+    name,
+    schema: emptyAsNull(schema),
+    owner: emptyAsNull(owner),
+    definition,
+    drop,
+    hasData,
+    dependsOn,
+  };
 }
 
 function emptyAsNull(text: string | null): string | null {

@@ -3,6 +3,7 @@
 import { AppError } from "../../../domain/error.ts";
 import type { ByteStream } from "../../../ports/byte-stream.ts";
 import type { ToolOptions } from "../../process/spawn-tool.ts";
+import { checkArchive } from "./archive-walk.ts";
 import { spawnTool } from "../../process/spawn-tool.ts";
 import { translateToolExit } from "./tool-error.ts";
 
@@ -17,7 +18,7 @@ export async function* streamCustomDump(
   const doing = `pg_dump of database "${database}"`;
   const dump = spawnTool({ ...tool, fail: (exit) => translateToolExit(exit, doing, "source_failed") });
   let head: Uint8Array | undefined = new Uint8Array(0);
-  for await (const chunk of dump.stdout) {
+  for await (const chunk of checkArchive(dump.stdout, "source_failed", `what ${doing} wrote`)) {
     if (head === undefined) {
       yield chunk;
       continue;

@@ -4,6 +4,7 @@ import { AppError } from "../../../domain/error.ts";
 import type { ByteStream } from "../../../ports/byte-stream.ts";
 import type { RestorePart, SourceContext } from "../../../ports/source.ts";
 import { spawnTool } from "../../process/spawn-tool.ts";
+import { checkArchive } from "./archive-walk.ts";
 import { type ArchiveHead, peekArchive } from "./archive-toc.ts";
 import { findRestoreClients } from "./client-tools.ts";
 import { hasGlobalsTrailer } from "./dump-globals.ts";
@@ -16,7 +17,8 @@ export const nullDevice = process.platform === "win32" ? "NUL" : "/dev/null";
 export async function verifyStructure(part: RestorePart, context: SourceContext, signal: AbortSignal): Promise<void> {
   switch (part.format) {
     case "dump": {
-      const { head, stream } = await peekArchive(part.stream);
+      const checked = checkArchive(part.stream, "backup_corrupt", "the dump");
+      const { head, stream } = await peekArchive(checked);
       await readToEnd(stream, (whole) => runPgRestore(head, [], context, signal, whole));
       return;
     }
