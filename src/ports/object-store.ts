@@ -10,6 +10,9 @@
 // - `delete` of an absent object succeeds. `read` of an absent object throws `object_not_found`.
 // - A reader ends only when the whole object (from `offset`) was delivered, else it throws `storage_failed`.
 // - Keys are relative to the storage's own prefix: `/`-separated, no empty segment, no `.` or `..`, up to 900 bytes of UTF-8.
+//   No segment begins with a dot (such names are temporary files and other programs' folders), no control characters.
+//   Any other key is refused with `usage`.
+// - Aborting the signal ends every wait and throws the signal's reason.
 // - Credentials refused: `storage_auth_failed` (not retryable); no connection: `storage_unreachable`; no room: `disk_full`.
 
 import type { LogLevel } from "../domain/run/run.ts";

@@ -2,9 +2,14 @@
 // byte-identical, or has a named error and leaves nothing.
 
 import { describe, expect, test } from "bun:test";
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { inspect } from "node:util";
 import { sampleBytes } from "../../src/ports/object-store-checks/check.ts";
 import type { ObjectStore } from "../../src/ports/object-store.ts";
+import { needs } from "../support/requirement.ts";
 import { openS3Rig, openStoreOn, type S3Rig } from "../support/s3-store.ts";
 import type { S3Fault } from "../support/s3-server.ts";
 
@@ -300,6 +305,29 @@ describe("an S3 store that cannot be reached", () => {
     await using rig = await openS3Rig({ policy: { timeoutMs: 50, attempts: 2 } });
     rig.server.setFaults([{ on: "any", times: always, do: "stall", ms: 30_000 }]);
     await expect(rig.store.find(key, signal)).rejects.toMatchObject({ code: "storage_unreachable" });
+  });
+
+  needs("openssl")("a certificate that nobody vouches for is storage_unreachable, with what to do", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "backupctl-tls-"));
+    const files = ["-keyout", join(folder, "key.pem"), "-out", join(folder, "cert.pem")];
+    const made = spawnSync("openssl", [
+      "req",
+      "-x509",
+      "-newkey",
+      "rsa:2048",
+      "-nodes",
+      "-subj",
+      "/CN=localhost",
+      ...files,
+    ]);
+    expect(made.status).toBe(0);
+    const [key, cert] = [readFileSync(join(folder, "key.pem")), readFileSync(join(folder, "cert.pem"))];
+    rmSync(folder, { recursive: true });
+    using front = Bun.serve({ port: 0, hostname: "127.0.0.1", tls: { key, cert }, fetch: () => new Response("never") });
+    await using rig = await openS3Rig();
+    const store = openStoreOn(rig.server, { endpoint: `https://localhost:${front.port}` });
+    const untrusted = { code: "storage_unreachable", hint: expect.stringContaining("NODE_EXTRA_CA_CERTS") };
+    await expect(store.probe(signal)).rejects.toMatchObject(untrusted);
   });
 
   for (const [name, settings] of Object.entries({
