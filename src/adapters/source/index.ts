@@ -2,7 +2,15 @@
 
 import type { SourceDefinition } from "./definition.ts";
 import { filesDefinition } from "./files/definition.ts";
+import { mariadbDefinition } from "./mariadb/definition.ts";
+import { mysqlDefinition } from "./mysql/definition.ts";
 import { postgresDefinition } from "./postgres/definition.ts";
 import { sqliteDefinition } from "./sqlite/definition.ts";
 
-export const sourceDefinitions: readonly SourceDefinition[] = [filesDefinition, postgresDefinition, sqliteDefinition];
+export const sourceDefinitions: readonly SourceDefinition[] = [
+  filesDefinition,
+  mariadbDefinition,
+  mysqlDefinition,
+  postgresDefinition,
+  sqliteDefinition,
+];
