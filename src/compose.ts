@@ -8,7 +8,7 @@ import { AppError, toAppError } from "./domain/error.ts";
 import type { Configuration, Settings } from "./domain/project/project.ts";
 import { redact, redactEvent } from "./domain/run/redact.ts";
 import type { RunEvent } from "./domain/run/run.ts";
-import type { App, AppOptions, CliContext, ConfigTools, GlobalOptions } from "./cli/context.ts";
+import type { App, AppOptions, CliContext, ConfigTools, GlobalOptions, InitTools, KeyTools } from "./cli/context.ts";
 import { drawProgress } from "./cli/draw-progress.ts";
 import { openTerminal } from "./cli/terminal.ts";
 import type { StateStore } from "./ports/state-store.ts";
@@ -30,6 +30,8 @@ export function openCliContext(globals: GlobalOptions, signal: AbortSignal): Cli
     version,
     signal,
     config: configTools(globals),
+    keys: keyTools(),
+    init: initTools(),
     openApp: (options) => openApp(context, options),
   };
   return context;
@@ -85,6 +87,69 @@ function configTools(globals: GlobalOptions): ConfigTools {
   };
 }
 
+function keyTools(): KeyTools {
+  async function listAll(configuration: Configuration) {
+    const [{ listKeys }, { defaultKeyOf }, { ciphers }] = await Promise.all([
+      import("./adapters/cipher/list-keys.ts"),
+      import("./adapters/cipher/key-store.ts"),
+      loadRegistries(),
+    ]);
+    const { settings, projects } = configuration;
+    const users = projects.flatMap(({ name, encryption }) =>
+      encryption === null ? [] : [{ name: `project ${name}`, encryption }],
+    );
+    return listKeys(users, ciphers, { tmpDir: settings.tmpDir, tools: settings.tools, ...defaultKeyOf(settings) });
+  }
+  return {
+    async generate(path) {
+      const { createKeyFile } = await import("./adapters/cipher/key-store.ts");
+      return createKeyFile(path);
+    },
+    async list(configuration) {
+      return (await listAll(configuration)).map(({ keyId, scheme, usedBy }) => ({ keyId, scheme, usedBy }));
+    },
+    async writeRecoveryKit(configuration, storages, file) {
+      const [{ formatRecoveryKit }, { default: decryptScript }, { writeFile }] = await Promise.all([
+        import("./adapters/cipher/recovery-kit.ts"),
+        import("../scripts/decrypt-backup.mjs", { with: { type: "text" } }),
+        import("node:fs/promises"),
+      ]);
+      const keys = await listAll(configuration);
+      const createdAt = new Date().toISOString();
+      const kit = formatRecoveryKit({
+        createdAt,
+        host: hostname(),
+        version,
+        keys,
+        storages,
+        decryptScript: String(decryptScript),
+      });
+      await writeFile(file, kit, { mode: 0o600, flag: "wx" }).catch((error: NodeJS.ErrnoException) => {
+        throw new AppError(
+          error.code === "EEXIST" ? "object_exists" : "storage_failed",
+          `${file} cannot be written (${error.code})`,
+          {
+            hint: "name a file that does not exist, in a directory that does",
+            cause: error,
+          },
+        );
+      });
+    },
+  };
+}
+
+function initTools(): InitTools {
+  return {
+    async questions() {
+      return (await import("./adapters/config/init-questions.ts")).initQuestions;
+    },
+    async write(request) {
+      const { writeInitialConfiguration } = await import("./adapters/config/write-initial-configuration.ts");
+      return writeInitialConfiguration(request, (length) => Uint8Array.from(randomBytes(length)));
+    },
+  };
+}
+
 async function openApp(context: CliContext, options: AppOptions): Promise<App> {
   const registries = await loadRegistries();
   const configuration = await readConfiguration(context, options, registries);
@@ -132,6 +197,16 @@ async function openApp(context: CliContext, options: AppOptions): Promise<App> {
       await mkdir(settings.tmpDir, { recursive: true, mode: 0o700 });
       const module = await definition.load();
       return module.open(spec.settings, { tmpDir: settings.tmpDir, tools: settings.tools, log });
+    },
+    sourceAt: (url) => sourceAt(url, registries),
+    async openFile(file, project, fileSignal) {
+      const [{ openPayload }, { readFileStream }] = await Promise.all([
+        import("./adapters/payload/open-payload.ts"),
+        import("./adapters/payload/read-file.ts"),
+      ]);
+      const openCipher = (scheme: string) =>
+        deps.openCipher(project?.encryption?.type === scheme ? project.encryption : { type: scheme, settings: {} });
+      return openPayload(readFileStream(file), { codecs, openCipher, signal: fileSignal });
     },
     settingsAt: (spec, database) => find(registries.sources, "source", spec.type).atDatabase(spec.settings, database),
     async openStorage(name, log, limits) {
@@ -219,6 +294,37 @@ async function openState(context: CliContext, options: AppOptions, settings: Set
   }
   const { openMemoryStateStore } = await import("./adapters/state-store/memory/index.ts");
   return openMemoryStateStore();
+}
+
+/** Passwords come from BACKUPCTL_TARGET_PASSWORD: a URL on the command line can be seen by everybody. */
+function sourceAt(url: string, registries: Registries): ReturnType<Deps["sourceAt"]> {
+  const parsed = new URL(url);
+  const type = parsed.protocol.replace(/:$/, "").replace(/^postgresql$/, "postgres");
+  const definition = find(registries.sources, "source", type);
+  if (parsed.password !== "") {
+    throw new AppError("usage", "a password on the command line can be read by everybody on this machine", {
+      hint: "leave it out of the URL and set BACKUPCTL_TARGET_PASSWORD",
+    });
+  }
+  const path = decodeURIComponent(parsed.pathname);
+  const password = process.env["BACKUPCTL_TARGET_PASSWORD"];
+  const server = {
+    name: path.slice(1),
+    host: parsed.searchParams.get("host") ?? (parsed.hostname === "" ? undefined : parsed.hostname),
+    port: parsed.port === "" ? undefined : Number(parsed.port),
+    user: parsed.username === "" ? undefined : decodeURIComponent(parsed.username),
+    password,
+  };
+  const settings = parsed.hostname === "" && parsed.searchParams.size === 0 ? { path } : server;
+  const given = Object.fromEntries(Object.entries(settings).filter(([, value]) => value !== undefined));
+  const result = definition.config.safeParse(given);
+  if (!result.success) {
+    throw new AppError("usage", `the URL does not name a ${type} database: ${result.error.issues[0]?.message ?? ""}`, {
+      hint: "as postgres://user@host:5432/name or sqlite:///path/file.db",
+    });
+  }
+  const database = "path" in settings ? path : server.name;
+  return { spec: { name: "database", type, settings: result.data }, database };
 }
 
 function find<T extends { readonly type: string }>(definitions: readonly T[], noun: string, type: string): T {

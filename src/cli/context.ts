@@ -55,6 +55,39 @@ export interface ConfigTools {
   schema(): Promise<unknown>;
 }
 
+export interface KeyTools {
+  generate(path: string): Promise<{ readonly path: string; readonly keyId: string }>;
+  /** Without secrets. */
+  list(
+    configuration: Configuration,
+  ): Promise<readonly { readonly keyId: string; readonly scheme: string; readonly usedBy: readonly string[] }[]>;
+  /** 0600, never over another file. */
+  writeRecoveryKit(
+    configuration: Configuration,
+    storages: readonly { readonly name: string; readonly location: string }[],
+    file: string,
+  ): Promise<void>;
+}
+
+export interface InitQuestion {
+  readonly key: string;
+  readonly text: string;
+  readonly secret?: true;
+  readonly fallback?: (answers: Readonly<Record<string, string>>) => string;
+  readonly isAsked?: (answers: Readonly<Record<string, string>>) => boolean;
+  readonly findFault: (answer: string, answers: Readonly<Record<string, string>>) => string | undefined;
+}
+
+export interface InitTools {
+  questions(): Promise<readonly InitQuestion[]>;
+  /** Writes the file and `.env` beside it; refuses to replace either without `force`. */
+  write(request: {
+    readonly answers: Readonly<Record<string, string>>;
+    readonly output: string;
+    readonly force: boolean;
+  }): Promise<{ readonly files: readonly string[]; readonly generated: string | null }>;
+}
+
 export interface CliContext {
   readonly globals: GlobalOptions;
   readonly terminal: Terminal;
@@ -64,5 +97,7 @@ export interface CliContext {
   /** Aborted with `cancelled` at the first SIGINT or SIGTERM. */
   readonly signal: AbortSignal;
   readonly config: ConfigTools;
+  readonly keys: KeyTools;
+  readonly init: InitTools;
   openApp(options: AppOptions): Promise<App>;
 }

@@ -9,6 +9,8 @@ import type {
   SourceSpec,
 } from "../domain/project/project.ts";
 import type { RunEvent, RunOwner } from "../domain/run/run.ts";
+import type { Payload } from "../domain/backup/sniff-payload.ts";
+import type { ByteStream } from "../ports/byte-stream.ts";
 import type { Cipher } from "../ports/cipher.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Codec } from "../ports/codec.ts";
@@ -18,6 +20,15 @@ import type { Notifier } from "../ports/notifier.ts";
 import type { ObjectStore } from "../ports/object-store.ts";
 import type { Source, SourceContext } from "../ports/source.ts";
 import type { StateStore } from "../ports/state-store.ts";
+
+/** A file that was recognised by its bytes. */
+export interface OpenedFile {
+  /** From the outside in: `aes-256-gcm`, `zstd`. */
+  readonly layers: readonly string[];
+  readonly payload: Payload;
+  /** The plain content, complete when it ends without throwing. */
+  readonly stream: ByteStream;
+}
 
 export type LogSink = SourceContext["log"];
 
@@ -53,6 +64,10 @@ export interface Deps {
   openSource(spec: SourceSpec, log: LogSink): Promise<Source>;
   /** The settings of a source of the same server that names another database, file or directory. */
   settingsAt(spec: SourceSpec, database: string): unknown;
+  /** A source outside the configuration, from `postgres://user@host/name` or `sqlite:///file`. Throws `usage`. */
+  sourceAt(url: string): { readonly spec: SourceSpec; readonly database: string };
+  /** A file of unknown origin, freed of encryption and compression layer by layer. */
+  openFile(file: string, project: Project | null, signal: AbortSignal): Promise<OpenedFile>;
   /** A storage of the configuration by its name; unknown names throw `config_invalid`. */
   openStorage(name: string, log: LogSink, limits?: BandwidthLimits): Promise<ObjectStore>;
   /** A local directory as a storage, for restores to files. */

@@ -9,7 +9,7 @@ export const setupCommands: readonly CommandSpec[] = [
     options: [
       {
         flags: "--answer <key=value>",
-        description: "answer a question without a terminal (may be given several times)",
+        description: "answer a question without a terminal; key=env:NAME reads a variable (may be given several times)",
         repeatable: true,
       },
       { flags: "--output <file>", description: "file to write (default backupctl.yml; secrets go to .env beside it)" },
@@ -17,7 +17,7 @@ export const setupCommands: readonly CommandSpec[] = [
     ],
     examples: [
       "backupctl init",
-      "backupctl init --answer name=shop --answer engine=postgres --answer host=db --answer database=shop",
+      "backupctl init --answer name=shop --answer engine=postgres --answer host=db --answer database=shop --answer password=env:SHOP_DB_PASSWORD",
     ],
     load: () => import("./init.ts"),
   },

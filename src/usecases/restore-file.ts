@@ -1,0 +1,163 @@
+// Restores a file that somebody holds in their hands: no catalogue, no state store, and no configuration but the key.
+// What it is is told by its bytes.
+
+import { basename, join } from "node:path";
+import { AppError } from "../domain/error.ts";
+import type { Payload } from "../domain/backup/sniff-payload.ts";
+import type { Project, SourceSpec } from "../domain/project/project.ts";
+import type { Run } from "../domain/run/run.ts";
+import type { Deps, OpenedFile } from "./deps.ts";
+import { executeRun, type ActiveRun } from "./execute-run.ts";
+import { agreeToTarget, restoreParts, type PlainPart, type RestorePartsRequest } from "./restore-parts.ts";
+import type { RestoreBackupRequest } from "./restore-backup.ts";
+import { makeSafetyBackup } from "./safety-backup.ts";
+
+export interface RestoreFileRequest extends Pick<
+  RestoreBackupRequest,
+  "mode" | "stopConnections" | "options" | "safetyBackup" | "agree" | "signal"
+> {
+  readonly file: string;
+  /** The project whose database and key are used; null: none is configured. */
+  readonly project: Project | null;
+  /** Where to: a database of the project, or one named by a URL; null: to files in `targetPath`. */
+  readonly into: { readonly spec: SourceSpec; readonly database: string } | null;
+  readonly targetPath: string | null;
+  readonly strictSniff: boolean;
+  readonly allowSql: boolean;
+}
+
+export async function restoreFile(deps: Deps, request: RestoreFileRequest): Promise<Run> {
+  const { project, signal } = request;
+  await using _lock =
+    project === null || request.into === null ? null : await deps.lock.acquire(project.name, "restore");
+  const run = { project: project?.name ?? basename(request.file), kind: "restore", trigger: "manual", signal } as const;
+  return executeRun(deps, run, (active) => active.stage("restore", () => restore(deps, active, request)));
+}
+
+async function restore(deps: Deps, run: ActiveRun, request: RestoreFileRequest): Promise<void> {
+  const started = deps.clock.monotonicMs();
+  const opened = await deps.openFile(request.file, request.project, run.signal);
+  const { layers, payload } = opened;
+  run.log("info", `${request.file} is ${[...layers, describePayload(payload)].join(", ")}`);
+  checkPipeline(run, request, layers);
+  if (request.into === null) {
+    run.report({ files: [await writePlain(deps, request, opened, run.signal)] });
+  } else {
+    await opened.stream[Symbol.asyncIterator]().return?.();
+    await restoreInto(deps, run, request, layers, payload, request.into);
+  }
+  run.report({ restoreMs: Math.round(deps.clock.monotonicMs() - started) });
+}
+
+async function restoreInto(
+  deps: Deps,
+  run: ActiveRun,
+  request: RestoreFileRequest,
+  layers: readonly string[],
+  payload: Payload,
+  into: NonNullable<RestoreFileRequest["into"]>,
+): Promise<void> {
+  const format = formatOf(payload, into.spec.type);
+  if (payload.kind === "sql" && !request.allowSql && !layers.includes("aes-256-gcm")) {
+    throw new AppError("unsupported", `${request.file} is plain SQL, which can run anything on the server`, {
+      hint: "if you trust where it comes from, give --allow-sql-fallback",
+    });
+  }
+  const source = await deps.openSource(into.spec, run.log);
+  const target: Pick<RestorePartsRequest, "source" | "database" | "mode"> = {
+    source,
+    database: into.database,
+    mode: request.mode,
+  };
+  const state = await agreeToTarget(target, request.agree, run.signal);
+  if (state.exists && !state.empty && request.safetyBackup) {
+    if (request.project === null) {
+      throw new AppError("restore_failed", "without a configuration there is no storage for a safety backup", {
+        hint: "give --no-safety-backup if what is in the target may be lost",
+      });
+    }
+    await makeSafetyBackup(deps, run, request.project, into.spec, into.database);
+  }
+  const part: PlainPart = {
+    name: basename(request.file),
+    format,
+    facts: {},
+    plainBytes: null,
+    async *open(signal) {
+      yield* (await deps.openFile(request.file, request.project, signal)).stream;
+    },
+  };
+  const { stopConnections, options } = request;
+  const outcome = await restoreParts(deps, run, {
+    ...target,
+    parts: [part],
+    rowCounts: null,
+    stopConnections,
+    options,
+  });
+  run.report({ database: { ...outcome, into: into.database } });
+  run.log("info", `restored ${request.file} into ${into.database}`);
+}
+
+/** What the configuration would have written, against what the file is: a difference is a warning, or with strict an error. */
+function checkPipeline(
+  run: ActiveRun,
+  { project, strictSniff, file }: RestoreFileRequest,
+  layers: readonly string[],
+): void {
+  if (project === null) return;
+  const { encryption, compression } = project;
+  const expected = [encryption?.type, compression.algorithm === "none" ? undefined : compression.algorithm].filter(
+    (layer) => layer !== undefined,
+  );
+  if (expected.join() === layers.join()) return;
+  const message = `${file} has the layers [${layers.join(", ")}], project ${project.name} writes [${expected.join(", ")}]`;
+  if (strictSniff)
+    throw new AppError("unsupported", message, { hint: "leave out --strict-sniff to restore it as it is" });
+  run.warn(message);
+}
+
+async function writePlain(deps: Deps, request: RestoreFileRequest, opened: OpenedFile, signal: AbortSignal) {
+  const directory = request.targetPath!;
+  await using store = await deps.openDirectory(directory, () => {});
+  const name = plainName(basename(request.file));
+  if ((await store.find(name, signal)) !== undefined) {
+    throw new AppError("target_not_empty", `${join(directory, name)} is there already`, {
+      hint: "restore to an empty directory",
+    });
+  }
+  await using writer = await store.openWriter(name, { signal });
+  for await (const chunk of opened.stream) await writer.write(chunk);
+  await writer.close();
+  return { path: join(directory, name), format: describePayload(opened.payload), plain: true };
+}
+
+function plainName(name: string): string {
+  const plain = name.replace(/(\.(zst|gz|enc|age|gpg|asc))+$/, "");
+  return plain === name ? `${name}.plain` : plain;
+}
+
+function describePayload(payload: Payload): string {
+  return payload.kind === "sql" ? `${payload.dialect} SQL` : payload.kind;
+}
+
+/** The part format that a source of `engine` restores this payload as. */
+function formatOf(payload: Payload, engine: string): string {
+  const formats: Readonly<Record<string, readonly [format: string, engines: readonly string[]]>> = {
+    "postgres-custom": ["dump", ["postgres"]],
+    "postgres-tar": ["dir.tar", ["postgres"]],
+    sqlite: ["sqlite", ["sqlite"]],
+    tar: ["files.tar", ["files"]],
+    sql: [payload.kind === "sql" && payload.isCluster ? "globals.sql" : "sql", ["postgres", "mysql", "mariadb"]],
+  };
+  const known = formats[payload.kind];
+  if (known === undefined) {
+    throw new AppError("unsupported", `a file of kind ${describePayload(payload)} cannot be restored by this build`, {
+      hint: "restore --from FILE <directory> writes its plain content",
+    });
+  }
+  if (known[1].includes(engine)) return known[0];
+  throw new AppError("unsupported", `a file of kind ${describePayload(payload)} does not go into ${engine}`, {
+    hint: "name a database of the right type with --db",
+  });
+}
