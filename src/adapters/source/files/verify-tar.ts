@@ -18,7 +18,7 @@ export async function verifyTar(part: RestorePart, signal: AbortSignal): Promise
 /** The number of members is in the manifest, so that a shorter archive with a proper end is noticed. */
 export function requireEntries(entries: number, facts: RestorePart["facts"]): void {
   const expected = facts["entries"];
-  if (expected === undefined || expected === entries) return;
+  if (typeof expected !== "number" || expected === entries) return;
   throw new AppError("backup_corrupt", `the archive of files has ${entries} members, the manifest says ${expected}`, {
     hint: "restore from another storage or another backup",
   });

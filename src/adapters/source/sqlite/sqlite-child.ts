@@ -88,7 +88,7 @@ function describe(database: Database, withCounts: boolean): ChildAnswer {
   return {
     facts: readFacts(database),
     problems: problems.length === 1 && problems[0] === "ok" ? [] : problems,
-    foreignKeyProblems: keys.map((row) => `a row of ${row[0]} refers to no row of ${row[2]}`),
+    foreignKeyProblems: keys.map((row) => `a row of ${String(row[0])} refers to no row of ${String(row[2])}`),
     counts: withCounts ? countRows(database) : null,
     missingTables: [],
   };
@@ -221,7 +221,8 @@ try {
   const { code, message } = error as { code?: string; message?: string };
   reply = { error: { code: code ?? "unknown", message: message ?? String(error) } };
 }
-console.log(JSON.stringify(reply));
+process.stdout.write(JSON.stringify(reply));
 
 /** Stands for the source text when this file is imported with type "text". */
+// oxlint-disable-next-line import/no-default-export
 export default "";
