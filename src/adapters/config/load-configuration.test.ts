@@ -1,54 +1,10 @@
 import { describe, expect, test } from "bun:test";
+import { productEnvironment, productExample } from "../../../tests/support/product-example.ts";
 import { errorsOf, loadText } from "../../../tests/support/configuration.ts";
-
-const example = `version: 1
-storage:
-  - { name: local,   type: local,  local:  { path: /data/backups } }
-  - { name: offsite, type: s3, default: true, s3: { bucket: b, region: eu-central-1, endpoint: "http://s3", prefix: p,
-      access_key: "\${S3_ACCESS_KEY_ID}", secret_key: "\${S3_SECRET_ACCESS_KEY}", force_path_style: true,
-      storage_class: STANDARD_IA, sse: AES256, sse_kms_key_id: k, tags: { team: db } } }
-  - { name: box,     type: sftp,   sftp:   { host: h, port: 23, user: u, private_key_path: /k, known_hosts_path: /h, path: /backups } }
-  - { name: vault,   type: restic, restic: { repository: "rest:https://host/r", password: "\${P}", env: {} } }
-
-projects:
-  - name: shop
-    cron: "0 2 * * *"
-    timeout_minutes: 30
-    database: { type: postgres, host: db, port: 5432, name: shop, user: backup, password: "\${SHOP_DB_PASSWORD}",
-                tls: { mode: require, ca_path: /ca },
-                options: { schema_only: false, include_tables: [a], parallel: 4, globals: true } }
-    assets: { paths: [/data/shop/uploads], exclude: ["*.tmp"] }
-    storage: [local, offsite]
-    restic: { repository_path: /backups/shop, password: "\${P}", snapshot_mode: combined }
-    compression: { enabled: true, algorithm: zstd, level: 3 }
-    encryption: { enabled: true, type: aes-256-gcm, password: "\${P}" }
-    retention: { local_days: 7, keep_last: 3, keep_hourly: 24, keep_daily: 7, keep_weekly: 4, keep_monthly: 12,
-                 keep_yearly: 0, max_age_days: 365, max_total_size: 500GB }
-    hooks: { pre_backup: "echo \${NOT_OURS}", post_backup: "…", timeout_seconds: 300 }
-    verification: { enabled: true, level: structure }
-    notification: { type: slack, config: { webhook_url: "\${U}" } }
-
-databases:
-  - { name: app_db, type: postgres, connection: { host: h, port: 5432, database: app, user: u, password: "\${P}" },
-      backup: { schedule: "0 2 * * *", storage: local, compression: true, encryption: { enabled: true, password: "\${P}" } },
-      retention: { keep_daily: 7, keep_weekly: 4, keep_monthly: 3 } }
-notifications:
-  - { type: webhook, on: [failure], projects: [], config: { url: "\${U}", headers: {} } }
-`;
-
-const env = {
-  S3_ACCESS_KEY_ID: "canary-access",
-  S3_SECRET_ACCESS_KEY: "canary-secret",
-  P: "canary-password",
-  SHOP_DB_PASSWORD: "canary-shop",
-  U: "https://hooks.example.test/services/canary-hook",
-  HETZNER_SSH_HOST: "box.example.test",
-  HETZNER_SSH_USER: "u1",
-};
 
 describe("the example of the product", () => {
   test("is read whole, both dialects in one file", async () => {
-    const { configuration } = await loadText(example, { env });
+    const { configuration } = await loadText(productExample, { env: productEnvironment });
     expect(configuration.projects.map(({ name }) => name)).toEqual(["shop", "app_db"]);
     expect(configuration.projects[0]).toMatchObject({
       storages: ["local", "offsite", "shop-restic"],
@@ -64,7 +20,7 @@ describe("the example of the product", () => {
   });
 
   test("tells every fault at once", async () => {
-    const broken = example.replace("timeout_minutes", "timout_minutes").replace("port: 5432", "prt: 1");
+    const broken = productExample.replace("timeout_minutes", "timout_minutes").replace("port: 5432", "prt: 1");
     expect(await errorsOf(broken)).toEqual([
       "5:19 the variable S3_ACCESS_KEY_ID is not set",
       "5:54 the variable S3_SECRET_ACCESS_KEY is not set",
@@ -79,5 +35,181 @@ describe("the example of the product", () => {
       "30:114 the variable P is not set",
       "33:66 the variable U is not set",
     ]);
+  });
+});
+
+/** The three projects of document 1, as it has them. */
+const documentOne = `projects:
+  - name: locaboo
+    enabled: true
+    cron: "0 0 * * *"
+    timeout_minutes: 30
+    database:
+      type: postgres
+      host: postgres-locaboo
+      port: 5432
+      name: locaboo_db
+      user: backup_user
+      password: \${LOCABOO_DB_PASSWORD}
+    compression:
+      enabled: true # per-project override (default: true)
+    assets:
+      paths:
+        - /data/locaboo/uploads
+        - /data/locaboo/assets
+    restic:
+      repository_path: /backups/locaboo
+      password: \${LOCABOO_RESTIC_PASSWORD}
+      snapshot_mode: combined
+    retention:
+      local_days: 7
+      keep_daily: 7
+      keep_weekly: 4
+      keep_monthly: 0
+    encryption:
+      enabled: true
+      type: gpg
+      recipient: locaboo-backup@company.com
+    hooks:
+      pre_backup: "curl -s http://locaboo-app:3000/maintenance/on"
+      post_backup: "curl -s http://locaboo-app:3000/maintenance/off"
+    verification:
+      enabled: true
+    notification:
+      type: slack
+      config:
+        webhook_url: https://hooks.slack.com/services/LOCABOO/SPECIFIC/HOOK
+  - name: project-x
+    enabled: true
+    cron: "30 1 * * *"
+    database: { type: mysql, host: mysql-projectx, port: 3306, name: projectx_db, user: backup_user, password: "\${PROJECTX_DB_PASSWORD}" }
+    assets: { paths: [/data/projectx/storage] }
+    restic: { repository_path: /backups/project-x, snapshot_mode: separate }
+    retention: { local_days: 14, keep_daily: 14, keep_weekly: 8 }
+    notification:
+      type: email
+      config:
+        smtp_host: smtp.gmail.com
+        smtp_port: 587
+        smtp_secure: true
+        to: devops@company.com
+        from: backup@company.com
+        password: \${EMAIL_PASSWORD}
+  - name: project-y
+    cron: "0 2 * * *"
+    database: { type: postgres, host: postgres-projecty, port: 5432, name: projecty_db, user: backup_user, password: "\${PROJECTY_DB_PASSWORD}" }
+    assets:
+      paths: []
+    restic: { repository_path: /backups/project-y, snapshot_mode: combined }
+    retention: { local_days: 7, keep_daily: 7, keep_weekly: 4 }
+`;
+
+const documentOneEnv = `HETZNER_SSH_HOST=u123456.your-storagebox.de
+HETZNER_SSH_USER=u123456
+RESTIC_PASSWORD=default-restic-repo-password
+NOTIFICATION_TYPE=slack
+SLACK_WEBHOOK_URL=https://hooks.slack.com/services/DEFAULT/WEBHOOK/URL
+ENCRYPTION_ENABLED=false
+DAILY_SUMMARY_CRON=0 8 * * *
+LOG_MAX_SIZE=10m
+TIMEZONE=Europe/Berlin
+LOCABOO_DB_PASSWORD=secret-l
+LOCABOO_RESTIC_PASSWORD=restic-secret
+PROJECTX_DB_PASSWORD=secret-x
+PROJECTY_DB_PASSWORD=secret-y
+EMAIL_PASSWORD=smtp-secret
+`;
+
+describe("document 1", () => {
+  test("its projects are read as it describes them", async () => {
+    const { configuration } = await loadText(documentOne, { envFile: documentOneEnv });
+    const [locaboo, x, y] = configuration.projects;
+    expect(locaboo).toMatchObject({
+      storages: ["locaboo-restic"],
+      encryption: { type: "gpg", settings: { recipient: "locaboo-backup@company.com" } },
+      verification: { enabled: true, level: "structure" },
+      schedules: [{ cron: "0 0 * * *", timeZone: "Europe/Berlin", type: "custom" }],
+    });
+    expect(locaboo?.sources.map(({ name }) => name)).toEqual(["database", "assets"]);
+    expect(x).toMatchObject({ snapshotMode: "separate", encryption: null, channels: [{ type: "email" }] });
+    expect(y?.sources.map(({ name }) => name)).toEqual(["database"]);
+    expect(y?.channels).toMatchObject([{ name: "default", type: "slack" }]);
+    expect(configuration.storages.find(({ name }) => name === "project-x-restic")).toMatchObject({
+      settings: {
+        repository: "sftp:u123456@u123456.your-storagebox.de:/backups/project-x",
+        password: "default-restic-repo-password",
+      },
+    });
+  });
+});
+
+describe("document 4", () => {
+  test("an empty schedule means by hand only, and compression may be switched off", async () => {
+    const text = `storage: [{ name: local, type: local, local: { path: /b } }]
+databases:
+  - { name: app, type: postgres, connection: { database: a }, backup: { schedule: "", storage: local, compression: false } }
+`;
+    const { configuration } = await loadText(text);
+    expect(configuration.projects[0]).toMatchObject({
+      schedules: [],
+      compression: { algorithm: "none", explicit: true },
+      encryption: null,
+    });
+  });
+});
+
+describe("schedules", () => {
+  test("have the usual times of their types, and a time zone, storages, limits and retention of their own", async () => {
+    const text = `storage: [{ name: a, type: local, local: { path: /a } }, { name: b, type: local, local: { path: /b } }]
+projects:
+  - name: shop
+    database: { type: postgres, name: x }
+    storage: [a, b]
+    cron: "5 5 * * *"
+    schedules:
+      - { type: hourly, storage: b, retention: { keep_hourly: 24 }, options: { limit_upload_kbps: 100 } }
+      - { type: daily }
+      - { type: weekly, timezone: America/New_York, enabled: false }
+      - { type: monthly }
+      - { name: proof, kind: verify, type: custom, cron: "0 5 * * 0" }
+      - { kind: prune, type: daily }
+`;
+    const { configuration } = await loadText(text, { env: { TIMEZONE: "Europe/Berlin" } });
+    const schedules = configuration.projects[0]?.schedules ?? [];
+    expect(schedules.map(({ name, kind, cron }) => `${name} ${kind} ${cron}`)).toEqual([
+      "default backup 5 5 * * *",
+      "hourly backup 0 * * * *",
+      "daily backup 0 2 * * *",
+      "weekly backup 0 3 * * 0",
+      "monthly backup 0 4 1 * *",
+      "proof verify 0 5 * * 0",
+      "prune-daily prune 0 2 * * *",
+    ]);
+    expect(schedules[1]).toMatchObject({
+      storages: ["b"],
+      retention: { keepHourly: 24 },
+      limits: { uploadKbps: 100 },
+      timeZone: "Europe/Berlin",
+    });
+    expect(schedules[3]).toMatchObject({ timeZone: "America/New_York", enabled: false });
+  });
+});
+
+describe("verification", () => {
+  test.each([
+    ["{ level: restore }", { enabled: true, level: "restore", rowCounts: "exact", drillOn: "project" }],
+    ["{ enabled: false, level: restore }", { enabled: false, rowCounts: "off" }],
+    ["{ row_counts: lock }", { level: "structure", rowCounts: "lock" }],
+    ["{ level: restore, row_counts: false }", { rowCounts: "off" }],
+    ["{ level: restore, row_counts: off }", { rowCounts: "off" }],
+    ["{ level: restore, drill: { on: throwaway } }", { drillOn: "throwaway" }],
+    [
+      "{ level: restore, drill: { server: { host: drill, port: 6000 } } }",
+      { drillOn: "server", drillServer: { host: "drill", port: 6000, name: "x", password: "pw" } },
+    ],
+  ])("%s", async (block, wanted) => {
+    const text = `projects:\n  - { name: a, database: { type: postgres, name: x, host: db, password: "\${P}" }, verification: ${block} }\n`;
+    const { configuration } = await loadText(text, { env: { P: "pw" } });
+    expect(configuration.projects[0]?.verification).toMatchObject(wanted);
   });
 });
