@@ -64,6 +64,9 @@ function describeObjects(title: string, test: ReturnType<typeof needs>, pgBinDir
         warnings.push(...(await target.restore(part, { ...plainRestore, ...restoreOptions }, never)).warnings);
       }
       const counts = await target.countRows(never);
+      if (Object.keys(restoreOptions).length === 0 && mode === "create") {
+        expect(counts.toSorted(byName)).toEqual([...taken.summary.rowCounts!.tables].toSorted(byName));
+      }
       await target.commit();
       return { place, warnings, counts };
     }

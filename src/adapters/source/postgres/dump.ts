@@ -43,7 +43,9 @@ export async function openDump({ config, context, request, clients, server }: Du
     counting ??= (async (): Promise<RowCounts | null> => {
       try {
         await lockTables(snapshot.connection, plan.counted);
-        return { method: "snapshot", tables: await countTables(snapshot.connection, plan.counted) };
+        const counts = await countTables(snapshot.connection, plan.counted);
+        const none = plan.emptied.map(({ schema, table }) => ({ schema, table, rows: 0 }));
+        return { method: "snapshot", tables: [...counts, ...none] };
       } catch (error) {
         signal.throwIfAborted();
         const reason = error instanceof Error ? error.message : String(error);

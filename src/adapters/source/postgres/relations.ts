@@ -21,6 +21,8 @@ export interface DumpPlan {
   readonly args: readonly string[];
   /** Tables whose rows are in the dump. */
   readonly counted: readonly Relation[];
+  /** Tables whose definition is in the dump, but none of their rows. */
+  readonly emptied: readonly Relation[];
   readonly warnings: readonly string[];
 }
 
@@ -93,10 +95,11 @@ export function planDump(relations: readonly Relation[], options: PostgresOption
       hint: "leave out fewer tables, or move them to a database of their own",
     });
   }
-  const counted = options.schema_only
-    ? []
-    : relations.filter((relation) => relation.kind === "r" && !isDropped(relation) && !withoutRows.has(relation.oid));
-  return { args, counted, warnings };
+  const tables = relations.filter((relation) => relation.kind === "r" && !isDropped(relation));
+  const hasRows = (table: Relation): boolean => !options.schema_only && !withoutRows.has(table.oid);
+  const counted = tables.filter(hasRows);
+  const emptied = options.data_only ? [] : tables.filter((table) => !hasRows(table));
+  return { args, counted, emptied, warnings };
 }
 
 /** Partitions follow their parent, owned sequences their table. */

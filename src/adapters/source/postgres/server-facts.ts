@@ -69,7 +69,7 @@ export async function readDatabaseFacts(connection: PostgresConnection): Promise
     ...text("icuRules", "daticurules"),
     ...(more!.comment === null ? {} : { comment: more!.comment }),
     ...(more!.settings === null ? {} : { settings: more!.settings }),
-    ...(database["datacl"] == null ? {} : { grants: more!.grants }),
+    ...(database["datacl"] === null ? {} : { grants: more!.grants }),
     roles: more!.roles,
     extensions: more!.extensions,
   };
