@@ -166,3 +166,18 @@ export async function errorsOf(text: string | Uint8Array, options: LoadOptions =
     .filter(({ severity }) => severity === "error")
     .map(({ line, column, message }) => `${line}:${column} ${message}`);
 }
+
+export const localStorageBlock = "storage:\n  - { name: local, type: local, local: { path: /b } }\n"; // lines 1 and 2
+
+/** A project that is right, with more lines below it; the project begins in line 4, `more` in line 6. */
+export const projectWith = (more = ""): string =>
+  `${localStorageBlock}projects:\n  - name: shop\n    database: { type: postgres, name: shop }\n${more.replace(/^(?=.)/gm, "    ")}`;
+
+/** The error at a path, or the first one. */
+export async function errorAt(text: string, wanted?: string, env: Record<string, string> = {}) {
+  const errors = (await problemsOf(text, { env })).filter(({ severity }) => severity === "error");
+  const problem = errors.find((error) => error.path === wanted) ?? errors[0];
+  if (problem === undefined) throw new Error("there is no error");
+  const { line, column, path, message, hint } = problem;
+  return { at: `${line}:${column}`, path, message, hint };
+}

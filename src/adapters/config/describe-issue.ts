@@ -57,8 +57,9 @@ export function describeIssue(issue: Issue, subject: Subject): readonly Finding[
     case "invalid_value": {
       if (value === undefined) return [{ path, at: "key", message: `the key ${quote(name)} is missing` }];
       const allowed = issue.values.map(String);
-      const shown = typeof value === "string" && isOpen(path) && !isSecret(schema) ? `, not ${quote(value)}` : "";
-      const near = shown === "" ? undefined : nearestName(String(value), allowed);
+      const shownValue = typeof value === "string" && isOpen(path) && !isSecret(schema) ? value : undefined;
+      const shown = shownValue === undefined ? "" : `, not ${quote(shownValue)}`;
+      const near = shownValue === undefined ? undefined : nearestName(shownValue, allowed);
       return [
         {
           path,

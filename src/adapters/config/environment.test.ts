@@ -69,7 +69,7 @@ describe(".env", () => {
     const path = await sandbox.write("deploy/config/projects.yml", file("shop"));
     const load = async (env: Record<string, string> = {}) => {
       const { configuration } = await loadConfiguration({ cwd: sandbox.cwd, env, explicitPath: path, registries });
-      return (configuration.projects[0]?.sources[0]?.settings as { password: string }).password;
+      return (configuration.projects[0]?.sources[0]?.settings as { password: string } | undefined)?.password;
     };
     await sandbox.write("deploy/.env", "P=above\n");
     expect(await load()).toBe("above");

@@ -78,7 +78,7 @@ function toSchema(schema: z.ZodType, slot: (schema: z.core.$ZodType) => Json | u
       const target = jsonSchema as Json;
       if (target["secret"] === true) {
         delete target["secret"];
-        target["description"] = `${String(target["description"] ?? "Secret")} (a secret: write it as \${NAME})`;
+        target["description"] = `${jsonSchema.description ?? "Secret"} (a secret: write it as \${NAME})`;
       }
       const content = slot(zodSchema);
       if (content === undefined) return;

@@ -95,7 +95,7 @@ describe("init", () => {
             name: answers["database"],
             user: answers["user"],
           });
-          expect((database?.settings as { password?: string }).password ?? "").toBe(answers["password"]!);
+          expect((database?.settings as { password?: string } | undefined)?.password ?? "").toBe(answers["password"]!);
         }
         expect(project.storages.join(",")).toBe(answers["storages"]!);
         expect(project.encryption === null).toBe(answers["encryption"] === "no");

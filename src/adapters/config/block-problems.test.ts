@@ -1,0 +1,121 @@
+import { describe, expect, test } from "bun:test";
+import { errorAt, projectWith } from "../../../tests/support/configuration.ts";
+
+describe("problems inside the blocks of technologies and channels have their place", () => {
+  test.each([
+    [
+      "an unknown cipher",
+      projectWith("encryption: { enabled: true, type: aes }\n"),
+      "6:40",
+      "projects[0].encryption.type",
+      'unknown encryption type "aes"',
+      "known here: aes-256-gcm, age, gpg",
+    ],
+    [
+      "a key that the cipher does not have",
+      projectWith("encryption: { type: gpg, recipent: x }\n"),
+      "6:30",
+      "projects[0].encryption.recipent",
+      'unknown key "recipent"',
+      "did you mean recipient?",
+    ],
+    [
+      "a notification without on",
+      'notifications:\n  - { type: webhook, config: { url: "${U}" } }\n',
+      "2:5",
+      "notifications[0].on",
+      'the key "on" is missing',
+      "write on: [failure], [success] or [both]",
+    ],
+    [
+      "a wrong on",
+      'notifications:\n  - { type: webhook, on: [failed], config: { url: "${U}" } }\n',
+      "2:27",
+      "notifications[0].on[0]",
+      'on[0] must be one of success, failure, both, not "failed"',
+      undefined,
+    ],
+    [
+      "a notification for nobody",
+      'notifications:\n  - { type: webhook, on: [], config: { url: "${U}" } }\n',
+      "2:26",
+      "notifications[0].on",
+      "on must not be empty",
+      undefined,
+    ],
+    [
+      "a notification for a foreign project",
+      'notifications:\n  - { type: webhook, on: both, projects: [shp], config: { url: "${U}" } }\n',
+      "2:43",
+      "notifications[0].projects[0]",
+      'project "shp" does not exist',
+      "nothing is known here",
+    ],
+    [
+      "a mail password without a user",
+      'notifications:\n  - type: email\n    on: both\n    config: { smtp_host: h, smtp_port: 25, from: a@b, to: c@d, password: "${U}" }\n',
+      "4:64",
+      "notifications[0].config.password",
+      "password is given without username",
+      "give both or none",
+    ],
+    [
+      "a mail without its server",
+      "notifications:\n  - { type: email, on: both, config: { smtp_port: 25, from: a@b, to: c@d } }\n",
+      "2:30",
+      "notifications[0].config.smtp_host",
+      'the key "smtp_host" is missing',
+      undefined,
+    ],
+    [
+      "an empty hook",
+      projectWith('hooks: { pre_backup: "" }\n'),
+      "6:26",
+      "projects[0].hooks.pre_backup",
+      "pre_backup must not be empty",
+      undefined,
+    ],
+    [
+      "a drill server that is missing",
+      projectWith("verification: { drill: { on: server } }\n"),
+      "6:34",
+      "projects[0].verification.drill.on",
+      'the key "server" is missing, which on: server needs',
+      undefined,
+    ],
+    [
+      "a drill server with a wrong key",
+      projectWith("verification: { drill: { server: { hots: x } } }\n"),
+      "6:40",
+      "projects[0].verification.drill.server.hots",
+      'unknown key "hots"',
+      "did you mean host?",
+    ],
+    [
+      "an unknown tool",
+      "tools: { pg_bin_dri: /x }\n",
+      "1:10",
+      "tools.pg_bin_dri",
+      'unknown key "pg_bin_dri"',
+      "did you mean pg_bin_dir?",
+    ],
+    [
+      "document 4's connection",
+      "databases:\n  - { name: a, type: postgres, connection: { databse: x } }\n",
+      "2:46",
+      "databases[0].connection.databse",
+      'unknown key "databse"',
+      "did you mean database?",
+    ],
+    [
+      "a restic block without a password",
+      projectWith("restic: { repository_path: /r }\n"),
+      "6:5",
+      "projects[0].restic.password",
+      'the key "password" is missing',
+      "give it here as ${NAME}, or set RESTIC_PASSWORD",
+    ],
+  ])("%s", async (_, text, at, path, message, hint) => {
+    expect(await errorAt(text, path, { U: "https://example.test" })).toEqual({ at, path, message, hint });
+  });
+});
