@@ -323,7 +323,9 @@ async function main() {
   say(`wrote ${output}`);
 }
 
-main().catch((error) => {
+try {
+  await main();
+} catch (error) {
   say(error instanceof Refused ? `refused: ${error.message}` : `failed: ${error.message}`);
   process.exitCode = 1;
-});
+}

@@ -275,7 +275,7 @@ export function describeCipherContract(
       await readAll(cipher.decrypt(watched(stored), context, never));
       const errors = [
         await refusal(flip(stored, stored.length - 1)),
-        await readAll(stranger.decrypt(inChunks(stored, 4096), context, never)).catch((error: AppError) => error),
+        await readAll(stranger.decrypt(inChunks(stored, 4096), context, never)).catch((error: unknown) => error),
       ] as AppError[];
       const written = errors.map((error) => [
         error.message,

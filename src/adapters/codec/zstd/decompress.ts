@@ -16,7 +16,7 @@ const outputChunkBytes = 256 * 1024;
 const maxWindowLog = 27;
 
 type DataHeader = FrameHeader & { readonly kind: "data" };
-type WholeFrame = { readonly kind: "whole"; readonly frame: Uint8Array<ArrayBuffer>; readonly contentBytes: number };
+type WholeFrame = { readonly kind: "whole"; readonly frame: Uint8Array<ArrayBuffer> };
 type NextFrame = { readonly kind: "streamed"; readonly header: DataHeader };
 
 export async function* decompress(compressed: ByteStream): ByteStream {
@@ -60,7 +60,7 @@ async function nextFrame(reader: ByteReader): Promise<WholeFrame | NextFrame | u
     }
     const { contentBytes } = header;
     if (contentBytes === null || contentBytes > maxWholeFrameBytes) return { kind: "streamed", header };
-    return { kind: "whole", frame: await collectFrame(reader, header, contentBytes), contentBytes };
+    return { kind: "whole", frame: await collectFrame(reader, header, contentBytes) };
   }
 }
 
@@ -87,14 +87,11 @@ async function collectFrame(
   return frame;
 }
 
-async function decompressWhole({ frame, contentBytes }: WholeFrame): Promise<Uint8Array> {
-  const plain = await Bun.zstdDecompress(frame).catch((error: unknown) => {
+/** The decoder compares the content with the size and the check sum that the frame declares. */
+async function decompressWhole({ frame }: WholeFrame): Promise<Uint8Array> {
+  return Bun.zstdDecompress(frame).catch((error: unknown) => {
     throw corrupt("a frame does not decompress", error);
   });
-  if (plain.length !== contentBytes) {
-    throw corrupt(`a frame holds ${plain.length} bytes where it declares ${contentBytes}`);
-  }
-  return plain;
 }
 
 async function* decompressStreamed(reader: ByteReader, header: DataHeader): ByteStream {

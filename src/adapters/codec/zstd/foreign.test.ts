@@ -146,3 +146,13 @@ test("a frame that wants more memory than zstd's own limit is refused", async ()
   const file = Uint8Array.of(0x28, 0xb5, 0x2f, 0xfd, 0x00, 0xb8, 0x01, 0x00, 0x00);
   expect(await codeOf(decompress(file))).toBe("backup_corrupt");
 });
+
+test("an error of the input passes through a streamed frame unchanged", async () => {
+  const frame = await streamed(plain);
+  const broken = new AppError("storage_failed", "the storage broke");
+  async function* breaking(): AsyncGenerator<Uint8Array> {
+    yield frame.subarray(0, frame.length >> 1);
+    throw broken;
+  }
+  await expect(readAll(zstdCodec.decompress(breaking()))).rejects.toBe(broken);
+});
