@@ -6,6 +6,7 @@ import { watchDumpMarks } from "./dump-marks.ts";
 import { decodeName, encodeName } from "./identifier.ts";
 import { alterOwnDatabase, holdEvent, withoutDefiner } from "./rewrite-statement.ts";
 import { createSqlLexer } from "./sql-lexer.ts";
+import { createViewOrder } from "./view-order.ts";
 import { describeStatement, type StatementFacts } from "./statement.ts";
 
 export interface FilterRules {
@@ -44,17 +45,29 @@ export function filterDump(input: ByteStream, rules: FilterRules): FilteredDump 
     seen.add(name);
     return true;
   };
+  const views = createViewOrder();
+  let gap: Uint8Array[] = [];
+  const endGap = (): void => {
+    if (gap.length === 0) return;
+    const bytes = Buffer.concat(gap);
+    gap = [];
+    views.readGap(bytes.toString("latin1"));
+    out.push(bytes);
+  };
   const lexer = createSqlLexer({
-    onGap: (bytes) => void out.push(bytes),
+    onGap: (bytes) => void gap.push(bytes),
     onSandboxMark() {},
     onStatement(text) {
+      endGap();
       const facts = describeStatement(text);
       if (facts.kind === "use" && facts.name !== undefined) refuseSecondDatabase(used, facts.name);
       if (!keepsStatement(facts, rules, isWanted)) return;
       const result = rewrite(text, facts, rules, heldEvents);
-      out.push(Buffer.from(result, "latin1"));
+      if (views.hold(result, facts.kind === "create-view" ? facts.name : undefined)) return;
+      out.push(Buffer.from(views.release() + result, "latin1"));
     },
     onRowsBegin(table, head) {
+      endGap();
       passRows = rules.keep !== "definitions" && rules.keep !== "programs" && isWanted(table);
       if (passRows) out.push(head);
     },
@@ -81,8 +94,11 @@ export function filterDump(input: ByteStream, rules: FilterRules): FilteredDump 
       throw corrupt('its end mark "-- Dump completed" is missing');
     }
     refuseMissingTables([...wanted].filter((name) => !seen.has(name)));
+    endGap();
+    out.push(Buffer.from(views.release(), "latin1"));
     if (rules.keep === "append") out.push(Buffer.from("\nCOMMIT;\n"));
-    if (out.length > 0) yield Buffer.concat(out);
+    const rest = Buffer.concat(out);
+    if (rest.length > 0) yield rest;
   }
   return { stream: filtered(), heldEvents };
 }

@@ -32,7 +32,7 @@ export function grantCovers(grant: Grant, database: string): boolean {
   const source = grant.database.replace(/\\?[\s\S]/g, (char) => {
     if (char === "%") return ".*";
     if (char === "_") return ".";
-    return char.slice(-1).replace(/[\\^$.*+?()[\]{}|/-]/, "\\$&");
+    return char.slice(-1).replace(/[\\^$.*+?()[\]{}|/]/, "\\$&");
   });
   return new RegExp(`^${source}$`, "su").test(database);
 }

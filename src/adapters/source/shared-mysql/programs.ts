@@ -110,13 +110,16 @@ export async function dropViewsAndRoutines(connection: ServerConnection, databas
     `listing the routines of database "${database}"`,
     `SELECT ROUTINE_NAME AS name, ROUTINE_TYPE AS type FROM information_schema.ROUTINES WHERE ROUTINE_SCHEMA = ${quoteText(database)}`,
   );
-  // Dropping a package drops its body.
+  // Packages are known to this mode only; dropping one drops its body.
+  const hasPackages = routines.some((routine) => routine.type.startsWith("PACKAGE"));
+  if (hasPackages) await connection.run("preparing to drop packages", "SET SESSION sql_mode = 'ORACLE'");
   for (const { name, type } of routines.filter((routine) => routine.type !== "PACKAGE BODY")) {
     await connection.run(
       `dropping routine "${name}"`,
       `DROP ${type} IF EXISTS ${quoteName(database)}.${quoteName(name)}`,
     );
   }
+  if (hasPackages) await connection.run("resetting the session", "SET SESSION sql_mode = ''");
 }
 
 async function dropEach(

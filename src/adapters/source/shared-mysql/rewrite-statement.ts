@@ -2,7 +2,8 @@
 
 import { encodeName, quoteName } from "./identifier.ts";
 
-const name = "`(?:[^`]|``)*`";
+/** Double quotes stand around names where the mode ANSI_QUOTES is on. */
+const name = '(?:`(?:[^`]|``)*`|"(?:[^"]|"")*")';
 const definer = new RegExp(
   `^((?:\\s|/\\*M?!\\d*|\\*/|CREATE|OR|REPLACE|ALGORITHM\\s*=\\s*\\w+|AGGREGATE)*)DEFINER\\s*=\\s*(?:${name}|'[^']*'|[\\w$]+)(?:\\s*@\\s*(?:${name}|'[^']*'|[\\w.%$-]+))?\\s*`,
   "i",

@@ -8,7 +8,7 @@ export function compileTablePattern(pattern: string, database: string): (table: 
 
 function compile(pattern: string): RegExp {
   const source = [...pattern]
-    .map((char) => (char === "*" ? ".*" : char === "?" ? "." : char.replace(/[\\^$.+()[\]{}|/-]/, "\\$&")))
+    .map((char) => (char === "*" ? ".*" : char === "?" ? "." : char.replace(/[\\^$.+()[\]{}|/]/, "\\$&")))
     .join("");
   return new RegExp(`^${source}$`, "su");
 }
