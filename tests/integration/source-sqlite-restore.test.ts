@@ -73,7 +73,7 @@ test("a replaced database loses its old write-ahead log, which would else be rep
   const crashed = await startNeighbour(`
     import { Database } from "bun:sqlite";
     const database = new Database(${JSON.stringify(bench.path)});
-    database.run("pragma wal_autocheckpoint = 0");
+    database.run("pragma wal_autocheckpoint = 0; pragma synchronous = off");
     for (let i = 0; i < 500; i++) database.run("insert into plain (x) values ('later')");
     console.log("written");
     setInterval(() => database.filename, 1000);`);
@@ -92,7 +92,7 @@ test("a log without its database does not flow into a restored one", async () =>
   const crashed = await startNeighbour(`
     import { Database } from "bun:sqlite";
     const database = new Database(${JSON.stringify(bench.path)});
-    database.run("pragma wal_autocheckpoint = 0");
+    database.run("pragma wal_autocheckpoint = 0; pragma synchronous = off");
     for (let i = 0; i < 500; i++) database.run("insert into plain (x) values ('later')");
     console.log("written");
     setInterval(() => database.filename, 1000);`);

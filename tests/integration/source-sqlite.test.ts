@@ -82,7 +82,7 @@ for (const mode of ["wal", "delete"]) {
     const writer = await startNeighbour(`
       import { Database } from "bun:sqlite";
       const database = new Database(${JSON.stringify(bench.path)});
-      database.run("pragma busy_timeout = 20000");
+      database.run("pragma busy_timeout = 20000; pragma synchronous = off");
       console.log("started");
       for (let round = 1; ; round++) {
         database.run("begin immediate");

@@ -38,6 +38,7 @@ export function makeSqliteBench(): SqliteBench {
 
 export function fillSqliteSample(path: string): void {
   using database = new Database(path, { create: true });
+  database.run("pragma synchronous = off");
   database.run("pragma page_size = 8192");
   database.run("pragma journal_mode = wal");
   database.run(`

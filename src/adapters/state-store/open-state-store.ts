@@ -15,6 +15,13 @@ export async function openStateStore(databaseUrl: string): Promise<StateStore> {
     ]);
     return createSqlStateStore(openSqliteEngine(path));
   }
+  if (scheme === "postgres" || scheme === "postgresql") {
+    const [{ openPostgresEngine }, { createSqlStateStore }] = await Promise.all([
+      import("./postgres/index.ts"),
+      import("./sql-state-store.ts"),
+    ]);
+    return createSqlStateStore(openPostgresEngine(databaseUrl));
+  }
   throw invalidUrl(`its scheme is ${scheme === undefined ? "missing" : scheme}`);
 }
 

@@ -195,7 +195,9 @@ function where<O>(query: SelectQueryBuilder<Tables, "runs", O>, filter: Omit<Run
   let narrowed = query;
   if (filter.project !== undefined) narrowed = narrowed.where("project", "=", filter.project);
   if (filter.kind !== undefined) narrowed = narrowed.where("kind", "=", filter.kind);
-  if (filter.status !== undefined) narrowed = narrowed.where("status", "in", filter.status);
+  // An empty list matches nothing; PostgreSQL has no `in ()` to say so.
+  if (filter.status?.length === 0) narrowed = narrowed.where((eb) => eb.lit(false));
+  else if (filter.status !== undefined) narrowed = narrowed.where("status", "in", filter.status);
   if (filter.since !== undefined) narrowed = narrowed.where("created_at", ">=", filter.since);
   return narrowed;
 }

@@ -27,8 +27,12 @@ export async function createRunsAndBackups(db: Kysely<any>): Promise<void> {
     .execute();
   await db.schema.createIndex("runs_by_time").on("runs").columns(["created_at", "id"]).execute();
   await db.schema.createIndex("runs_by_project").on("runs").columns(["project", "kind", "created_at", "id"]).execute();
-  // Read backwards for the newest run of a kind per project, without touching the wide rows.
-  await db.schema.createIndex("runs_by_kind").on("runs").columns(["kind", "project", "created_at", "id"]).execute();
+  // In the order in which the newest run of a kind per project is looked for, so that the wide rows are not touched.
+  await db.schema
+    .createIndex("runs_by_kind")
+    .on("runs")
+    .columns(["kind", "project", "created_at desc", "id desc"])
+    .execute();
   await db.schema.createIndex("runs_by_status").on("runs").columns(["status", "created_at"]).execute();
 
   await db.schema

@@ -66,7 +66,7 @@ function createConnection(database: Database): DatabaseConnection {
     async executeQuery<R>(compiled: CompiledQuery): Promise<QueryResult<R>> {
       return whenNotBusy(() => runQuery<R>(database, compiled));
     },
-    async *streamQuery() {
+    streamQuery() {
       throw new Error("streaming is not supported");
     },
   };
