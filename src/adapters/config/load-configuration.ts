@@ -8,15 +8,16 @@ import { isMapping, readFields, type Draft } from "./draft.ts";
 import { readEnvironment, type Environment } from "./environment.ts";
 import { toolKeys, topLevelKeys, Version } from "./file-schema.ts";
 import { findConfigurationFile, usualPlaces } from "./find-configuration-file.ts";
-import { formatKeyPath } from "./key-path.ts";
-import { createProblemList } from "./problem-list.ts";
+import { valueAt } from "./describe-issue.ts";
+import { formatKeyPath, type KeyPath } from "./key-path.ts";
+import { createProblemList, fileLocator, type ProblemList } from "./problem-list.ts";
 import { readChannels } from "./read-channels.ts";
 import { readProjects } from "./read-projects.ts";
 import { readSettings } from "./read-settings.ts";
 import { readStorages, withBaseStorage } from "./read-storages.ts";
 import { createVariableReader } from "./read-variable.ts";
 import type { Registries } from "./registries.ts";
-import { readYamlTree, yamlLimits } from "./yaml-tree.ts";
+import { readYamlTree, yamlLimits, type YamlTree } from "./yaml-tree.ts";
 import { z } from "zod";
 
 export interface LoadRequest {
@@ -69,6 +70,7 @@ function build(
   for (const { path, line, column, message, hint } of tree.faults) {
     problems.error({ file: name, line, column, path: formatKeyPath(path) }, message, hint);
   }
+  warnOfEmptyVariables(tree, name, problems);
   const loading: Loading = { problems, secrets, findVariable: environment.find };
   const draft: Draft = { ...loading, file: name, tree, environment, settings, registries: request.registries };
   const read = tree.value === undefined ? undefined : readParts(draft, tree.value ?? {});
@@ -77,6 +79,16 @@ function build(
   const longestFirst = [...secrets].toSorted((a, b) => b.length - a.length);
   const configuration = { ...read, path: file.path, secrets: longestFirst, warnings };
   return { configuration, problems: warnings, environment: environment.all };
+}
+
+/** An empty password is rarely what was meant. */
+function warnOfEmptyVariables(tree: YamlTree, file: string, problems: ProblemList): void {
+  for (const [key, variables] of tree.variables) {
+    const path = JSON.parse(key) as KeyPath;
+    if (valueAt(tree.value, path) !== "") continue;
+    const where = fileLocator({ file, tree, at: path }).locate([], "value");
+    problems.warning(where, `the variable ${variables.join(" and ")} is set but empty`, "give it a value");
+  }
 }
 
 function readParts(draft: Draft, value: unknown): Omit<Configuration, "path" | "secrets" | "warnings"> | undefined {

@@ -113,6 +113,17 @@ describe("warnings", () => {
     expect(configuration.secrets).toEqual(["from-variable", "canary"]);
   });
 
+  test("a variable that is set but empty is told", async () => {
+    const text = projectWith("storage: local\nretention: { keep_last: 1 }\n").replace(
+      "name: shop }",
+      'name: shop, password: "${P}" }',
+    );
+    const { problems } = await loadText(text, { env: { P: "" } });
+    expect(problems).toMatchObject([
+      { severity: "warning", line: 5, column: 55, message: "the variable P is set but empty" },
+    ]);
+  });
+
   test("types that this build does not have are accepted", async () => {
     const { problems, configuration } = await loadText(
       projectWith().replace("type: postgres", 'type: mongodb, password: "${P}"'),
