@@ -81,7 +81,7 @@ export async function restore(
 }
 
 const byTable = (counts: readonly { table: string; rows: number }[]) =>
-  Object.fromEntries(counts.map((one) => [one.table, one.rows]).toSorted());
+  Object.fromEntries(counts.map((one) => [one.table, one.rows]).toSorted(([left], [right]) => (left! < right! ? -1 : 1)));
 
 export function describeFamilyObjects(label: string, bench: () => Bench, test: typeof bunTest): void {
   const limitMs = 60_000;
@@ -196,7 +196,7 @@ export function describeFamilyObjects(label: string, bench: () => Bench, test: t
         "q`uote ' \" \\ -- /* ;",
       ]);
       const triggers = await server.run(name, "SHOW TRIGGERS");
-      expect(triggers.map((row) => row["Trigger"]).toSorted()).toEqual(["after_update", "before_insert"]);
+      expect(triggers.map((row) => String(row["Trigger"])).toSorted()).toEqual(["after_update", "before_insert"]);
       const missing = restore(open(rich), taken, newName(), "create", { tables: ["computed", "nowhere"] });
       expect((await expectCode(missing, "restore_failed")).message).toContain('"nowhere"');
     },

@@ -32,6 +32,7 @@ const [none, line, block] = [0, 1, 2];
 
 /** Enough to tell what begins at a byte: `DELIMITER`, `REPLACE `, a comment, a delimiter. */
 const lookaheadBytes = 64;
+const nearBytes = 64;
 const maxHeadBytes = 1024 * 1024;
 const maxStatementBytes = 256 * 1024 * 1024;
 
@@ -94,7 +95,9 @@ export function createSqlLexer(events: LexerEvents): SqlLexer {
       at += 1;
       escaped = false;
     }
-    for (; at < end; at++) {
+    // Most strings are short; the long ones are left to the runtime's own search.
+    const near = Math.min(end, at + nearBytes);
+    for (; at < near; at++) {
       const byte = data[at];
       if (byte === wanted) {
         openQuote = 0;
@@ -104,6 +107,17 @@ export function createSqlLexer(events: LexerEvents): SqlLexer {
         at += 1;
         if (at === end) escaped = true;
       }
+    }
+    let stop = -1;
+    while (at < end) {
+      if (stop < at) stop = indexOrEnd(data, wanted, at);
+      const escape = escapes ? data.subarray(at, stop).indexOf(backslash) : -1;
+      if (escape === -1) {
+        if (stop < end) openQuote = 0;
+        return Math.min(end, stop + 1);
+      }
+      at += escape + 2;
+      if (at > end) escaped = true;
     }
     return end;
   }
@@ -276,6 +290,11 @@ export function createSqlLexer(events: LexerEvents): SqlLexer {
       if (place !== gap) throw corrupt("it ends inside a statement");
     },
   };
+}
+
+function indexOrEnd(data: Uint8Array, byte: number, from: number): number {
+  const index = data.indexOf(byte, from);
+  return index === -1 ? data.length : index;
 }
 
 /** Of a comment that the server executes: `/*!` and MariaDB's own `/*M!`. */
