@@ -95,29 +95,26 @@ export function createSqlLexer(events: LexerEvents): SqlLexer {
       at += 1;
       escaped = false;
     }
-    // Most strings are short; the long ones are left to the runtime's own search.
-    const near = Math.min(end, at + nearBytes);
-    for (; at < near; at++) {
-      const byte = data[at];
-      if (byte === wanted) {
-        openQuote = 0;
-        return at + 1;
-      }
-      if (byte === backslash && escapes) {
-        at += 1;
-        if (at === end) escaped = true;
-      }
-    }
     let stop = -1;
+    let slashAt = escapes ? -1 : end;
     while (at < end) {
-      if (stop < at) stop = indexOrEnd(data, wanted, at);
-      const escape = escapes ? data.subarray(at, stop).indexOf(backslash) : -1;
-      if (escape === -1) {
-        if (stop < end) openQuote = 0;
-        return Math.min(end, stop + 1);
+      // Most strings are short; the long ones are left to the runtime's own search.
+      const near = Math.min(end, at + nearBytes);
+      for (; at < near; at++) {
+        const byte = data[at];
+        if (byte === wanted) {
+          openQuote = 0;
+          return at + 1;
+        }
+        if (byte === backslash && escapes) {
+          at += 1;
+          if (at === end) escaped = true;
+        }
       }
-      at += escape + 2;
-      if (at > end) escaped = true;
+      if (at >= end) break;
+      if (stop < at) stop = indexOrEnd(data, wanted, at);
+      if (slashAt < at) slashAt = indexOrEnd(data, backslash, at);
+      at = Math.min(stop, slashAt);
     }
     return end;
   }
