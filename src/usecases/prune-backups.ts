@@ -179,7 +179,7 @@ export interface PruneRequest {
 export async function pruneBackups(deps: Deps, request: PruneRequest): Promise<Run> {
   const { project, signal } = request;
   await using _lock = await deps.lock.acquire(project.name, "prune");
-  return executeRun(
+  return await executeRun(
     deps,
     { project: project.name, kind: "prune", trigger: request.trigger ?? "manual", signal },
     async (run) => {

@@ -35,7 +35,7 @@ export interface RestoreBackupRequest {
 export async function restoreBackup(deps: Deps, request: RestoreBackupRequest): Promise<Run> {
   const { targetProject, signal } = request;
   await using _lock = await deps.lock.acquire(targetProject.name, "restore");
-  return executeRun(deps, { project: targetProject.name, kind: "restore", trigger: "manual", signal }, (run) =>
+  return await executeRun(deps, { project: targetProject.name, kind: "restore", trigger: "manual", signal }, (run) =>
     run.stage("restore", () => restore(deps, run, request)),
   );
 }

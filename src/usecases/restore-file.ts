@@ -31,7 +31,7 @@ export async function restoreFile(deps: Deps, request: RestoreFileRequest): Prom
   await using _lock =
     project === null || request.into === null ? null : await deps.lock.acquire(project.name, "restore");
   const run = { project: project?.name ?? basename(request.file), kind: "restore", trigger: "manual", signal } as const;
-  return executeRun(deps, run, (active) => active.stage("restore", () => restore(deps, active, request)));
+  return await executeRun(deps, run, (active) => active.stage("restore", () => restore(deps, active, request)));
 }
 
 async function restore(deps: Deps, run: ActiveRun, request: RestoreFileRequest): Promise<void> {

@@ -105,7 +105,7 @@ async function unpack(
   const { signal } = run;
   await using target = await source.openTarget({
     database: request.targetPath,
-    mode: "append",
+    mode: "create",
     stopConnections: false,
     signal,
   });

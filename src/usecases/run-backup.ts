@@ -34,7 +34,7 @@ export async function runBackup(deps: Deps, request: BackupRequest): Promise<Run
   const { project, signal } = request;
   await using _lock = await deps.lock.acquire(project.name, "backup");
   const trigger = request.schedule?.name ?? "manual";
-  return executeRun(deps, { project: project.name, kind: "backup", trigger, signal }, (run) =>
+  return await executeRun(deps, { project: project.name, kind: "backup", trigger, signal }, (run) =>
     backUp(deps, run, request),
   );
 }

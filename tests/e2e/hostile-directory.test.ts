@@ -29,7 +29,10 @@ async function plantTraps(folder: string): Promise<void> {
   await plant("mapped.js", leave("tsconfig paths"));
   await plant("package.json", '{ "name": "x", "imports": { "#*": "./mapped.js" }, "version": "6.6.6" }');
   for (const suffix of [".local", ".production", ".production.local", ".development", ".development.local", ".test"])
-    await plant(`.env${suffix}`, `BACKUPCTL_CONFIG=${join(folder, "hostile.yml")}\nBUN_OPTIONS=--preload=./preload.js\n`);
+    await plant(
+      `.env${suffix}`,
+      `BACKUPCTL_CONFIG=${join(folder, "hostile.yml")}\nBUN_OPTIONS=--preload=./preload.js\n`,
+    );
   await plant("hostile.yml", "version: 1\nhostile_key_of_the_directory: true\n");
   for (const name of packages) {
     await plant(`node_modules/${name}/index.js`, leave(`node_modules/${name}`));
@@ -45,14 +48,17 @@ async function sprungTraps(): Promise<string> {
 }
 
 describe("the program started in a hostile directory", () => {
-  testWithBinary("runs nothing of a bunfig.toml, tsconfig.json, package.json or node_modules it finds there", async () => {
-    for (const args of [["version"], ["--help"], ["config", "schema"], ["config", "validate"], ["status"]]) {
-      const { stdout, stderr } = await runBinary(args, { cwd: directory });
-      expect(`${stdout}${stderr}`).not.toContain("hostile.yml");
-      expect(`${stdout}${stderr}`).not.toContain("6.6.6");
-    }
-    expect(await sprungTraps()).toBe("");
-  });
+  testWithBinary(
+    "runs nothing of a bunfig.toml, tsconfig.json, package.json or node_modules it finds there",
+    async () => {
+      for (const args of [["version"], ["--help"], ["config", "schema"], ["config", "validate"], ["status"]]) {
+        const { stdout, stderr } = await runBinary(args, { cwd: directory });
+        expect(`${stdout}${stderr}`).not.toContain("hostile.yml");
+        expect(`${stdout}${stderr}`).not.toContain("6.6.6");
+      }
+      expect(await sprungTraps()).toBe("");
+    },
+  );
 
   testWithBinary("says its own version, not one of the directory's", async () => {
     const { exitCode, stdout } = await runBinary(["version"], { cwd: directory });
@@ -77,4 +83,3 @@ describe("the program started in a hostile directory", () => {
     await rm(outfile);
   });
 });
-

@@ -27,7 +27,7 @@ export async function runProjects(
   const projects =
     name === undefined ? app.configuration.projects.filter((project) => project.enabled) : [app.deps.findProject(name)];
   if (projects.length === 0) throw new AppError("config_invalid", "no project is enabled in the configuration");
-  if (options["dryRun"] === true) return dryRun(context, app, projects, options);
+  if (options["dryRun"] === true) return await dryRun(context, app, projects, options);
   const runs = [];
   const codes: number[] = [];
   for (const project of projects) {

@@ -13,7 +13,7 @@ const defaultRuns = 10;
 export const command: CommandAction = async (context, [name], options) => {
   await using app = await context.openApp({ configuration: "required" });
   const last = parseCount(options["last"], "--last") ?? defaultRuns;
-  return name === undefined ? showAll(context, app) : showProject(context, app, name, last);
+  return name === undefined ? await showAll(context, app) : await showProject(context, app, name, last);
 };
 
 async function showAll(context: CliContext, app: App): Promise<number> {
