@@ -6,6 +6,7 @@ import { findForeignTechnology } from "./rules/foreign-technology.ts";
 import { findMisplacedFiles } from "./rules/misplaced-files.ts";
 import { findSilencedGates } from "./rules/silenced-gates.ts";
 import { findTechnologyQuestions } from "./rules/technology-questions.ts";
+import { findTestMistakes } from "./rules/test-mistakes.ts";
 
 const root = process.argv[2] ?? process.cwd();
 const tree = await readTree(root);
@@ -14,6 +15,7 @@ const breaches = [
   findSilencedGates(tree),
   findForeignTechnology(tree),
   findTechnologyQuestions(tree),
+  findTestMistakes(tree),
   findAdapterGaps(tree),
 ].flat();
 
