@@ -122,7 +122,32 @@ interface Template {
 const templates = new Map<string, Template>();
 const maxTemplates = 1_000;
 
-function findTemplate(flag: string, { mode, uid, gid, userName, groupName, device }: TarEntry): Template {
+interface Recent {
+  readonly entry: TarEntry;
+  readonly template: Template;
+}
+
+const recent = new Map<string, Recent>();
+
+/** Neighbours in a tree mostly have the same owner and mode. */
+function findTemplate(flag: string, entry: TarEntry): Template {
+  const last = recent.get(flag);
+  if (
+    last !== undefined &&
+    last.entry.mode === entry.mode &&
+    last.entry.uid === entry.uid &&
+    last.entry.gid === entry.gid &&
+    last.entry.userName === entry.userName &&
+    last.entry.groupName === entry.groupName &&
+    last.entry.device === entry.device
+  )
+    return last.template;
+  const template = buildTemplate(flag, entry);
+  recent.set(flag, { entry, template });
+  return template;
+}
+
+function buildTemplate(flag: string, { mode, uid, gid, userName, groupName, device }: TarEntry): Template {
   const key = `${flag}${mode}:${uid}:${gid}:${userName}:${groupName}:${device?.major}:${device?.minor}`;
   const known = templates.get(key);
   if (known !== undefined) return known;
