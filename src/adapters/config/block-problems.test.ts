@@ -108,6 +108,14 @@ describe("problems inside the blocks of technologies and channels have their pla
       "did you mean database?",
     ],
     [
+      "a restic block whose storage is declared too",
+      projectWith('restic: { repository: /r, password: "${U}" }\n').replace("name: local,", "name: shop-restic,"),
+      "6:5",
+      "projects[0].restic",
+      'the restic block makes a storage "shop-restic", which is declared too',
+      "rename that storage",
+    ],
+    [
       "a restic block without a password",
       projectWith("restic: { repository_path: /r }\n"),
       "6:5",

@@ -160,6 +160,8 @@ describe("settings", () => {
     [{ RM_SECRET_KEY_FILE: "/k" }, { encryptionKeyFile: "/k" }],
     [{ LOG_LEVEL: "WARNING" }, { logLevel: "warn" }],
     [{ APP_PORT: "3100" }, { listen: ":3100" }],
+    [{ APP_PORT: "tcp://10.0.0.1:80", PORT: "8080" }, { listen: ":8080" }],
+    [{ LISTEN: "[::1]:80" }, { listen: "[::1]:80" }],
     [{ PG_BIN_DIR: "/pg", RESTIC_BINARY: "/r" }, { tools: { pgBinDir: "/pg", resticBinary: "/r" } }],
     [{ MAX_BACKUP_RETENTION_DAYS: "365" }, { maxRetentionDays: 365 }],
   ] as [Record<string, string>, object][])("%p give %p", async (env, wanted) => {
@@ -265,6 +267,14 @@ describe("fallbacks of the environment", () => {
     ],
   ] as [Record<string, string>, string, object | null][])("encryption with %p and %p", async (env, more, wanted) => {
     expect((await load(env, only(more))).projects[0]?.encryption).toEqual(wanted as never);
+  });
+
+  test("encryption is switched by a variable as by true and false", async () => {
+    const text = only('    encryption: { enabled: "${E}", password: "${X}" }\n');
+    expect((await load({ E: "false", X: "canary" }, text)).projects[0]?.encryption).toBeNull();
+    expect((await load({ E: "true", X: "canary" }, text)).projects[0]?.encryption?.type).toBe("aes-256-gcm");
+    const errors = await errorsOf(text, { env: { E: "of", X: "canary" } });
+    expect(errors).toEqual(["5:28 enabled must be true or false, not a text"]);
   });
 
   test("NOTIFICATION_TYPE gives a channel to projects without one", async () => {

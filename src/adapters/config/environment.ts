@@ -2,6 +2,7 @@
 
 import { readFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
+import { AppError } from "../../domain/error.ts";
 import type { ConfigProblem } from "../../domain/project/project.ts";
 import { parseEnvFile, type EnvEntry } from "./parse-env-file.ts";
 
@@ -61,7 +62,10 @@ async function readTextIfPresent(path: string): Promise<string | undefined> {
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code;
     if (code === "ENOENT" || code === "ENOTDIR" || code === "EISDIR") return undefined;
-    throw error;
+    throw new AppError("config_invalid", `could not read ${path}: the system says ${code ?? "unknown"}`, {
+      hint: "check its permissions",
+      cause: error,
+    });
   }
 }
 

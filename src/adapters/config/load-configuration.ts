@@ -11,6 +11,7 @@ import { findConfigurationFile, usualPlaces } from "./find-configuration-file.ts
 import { valueAt } from "./describe-issue.ts";
 import { formatKeyPath, type KeyPath } from "./key-path.ts";
 import { createProblemList, fileLocator, type ProblemList } from "./problem-list.ts";
+import { maskText } from "./mask-secrets.ts";
 import { readChannels } from "./read-channels.ts";
 import { readProjects } from "./read-projects.ts";
 import { readSettings } from "./read-settings.ts";
@@ -74,9 +75,11 @@ function build(
   const loading: Loading = { problems, secrets, findVariable: environment.find };
   const draft: Draft = { ...loading, file: name, tree, environment, settings, registries: request.registries };
   const read = tree.value === undefined ? undefined : readParts(draft, tree.value ?? {});
-  if (problems.hasErrors || read === undefined) throw invalid(name, problems.problems);
-  const warnings = problems.problems;
   const longestFirst = [...secrets].toSorted((a, b) => b.length - a.length);
+  // A name in a message may itself have come from a variable that is secret elsewhere.
+  const told = problems.problems.map((problem) => ({ ...problem, message: maskText(problem.message, longestFirst) }));
+  if (problems.hasErrors || read === undefined) throw invalid(name, told);
+  const warnings = told;
   const configuration = { ...read, path: file.path, secrets: longestFirst, warnings };
   return { configuration, problems: warnings, environment: environment.all };
 }

@@ -14,7 +14,7 @@ export function readEncryption(draft: Draft, value: unknown, at: KeyPath): Encry
   const fields = readFields(draft, EncryptionSlot.shape, value, at, isMapping(value) ? Object.keys(value) : []);
   if (fields === undefined || !isMapping(value)) return null;
   const settings = omitKeys(value, ["enabled", "type"]);
-  if (value["enabled"] === false) {
+  if (fields.enabled === false) {
     noteSecrets(draft, undefined, settings, locator);
     return null;
   }

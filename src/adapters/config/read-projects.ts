@@ -65,7 +65,18 @@ export function readProjects(draft: Draft, file: Readonly<Record<string, unknown
     if (fields === undefined) continue;
     const database = databaseOfProject(draft, fields.database, [...at, "database"]);
     const own = readRestic(draft, fields.restic, [...at, "restic"], fields.name ?? "project");
-    if (own?.storage !== undefined) restic.push(own.storage);
+    if (own?.storage !== undefined) {
+      const { name } = own.storage;
+      if (storages.declared.some((storage) => storage.name === name)) {
+        const where = locatorAt(draft, at).locate(["restic"], "key");
+        draft.problems.error(
+          where,
+          `the restic block makes a storage ${quote(name)}, which is declared too`,
+          "rename that storage",
+        );
+      }
+      restic.push(own.storage);
+    }
     const made = {
       ...fields,
       schedule: fields.cron,

@@ -5,6 +5,7 @@ import { addSecret, checkBlock } from "./check-block.ts";
 import { locatorAt, type Draft } from "./draft.ts";
 import { ResticBlock } from "./file-schema.ts";
 import type { KeyPath } from "./key-path.ts";
+import { storageKind } from "./registries.ts";
 
 export interface ResticOfProject {
   /** Undefined when the block only says how snapshots are grouped. */
@@ -29,11 +30,10 @@ export function readRestic(draft: Draft, value: unknown, at: KeyPath, project: s
   } else {
     addSecret(draft.secrets, password);
   }
-  draft.problems.warning(
-    locator.locate([], "key"),
-    "restic is not available in this build",
-    "runs that need it will fail",
-  );
+  if (!storageKind(draft.registries).registered.some(({ type }) => type === "restic")) {
+    const where = locator.locate([], "key");
+    draft.problems.warning(where, "restic is not available in this build", "runs that need it will fail");
+  }
   const settings = { repository, ...(password === undefined ? {} : { password }), env: block.env };
   return {
     storage: { name: `${project}-restic`, type: "restic", isDefault: false, settings },

@@ -141,14 +141,19 @@ function readCron(variables: VariableReader, name: string, fallback: string): st
   return fallback;
 }
 
+/** Orchestrators set APP_PORT and PORT to things of their own; what is no port there must not stop a backup. */
 function readListen(variables: VariableReader): string {
-  const found = variables.find("LISTEN", "APP_PORT", "PORT", "RM_LISTEN");
-  if (found === undefined) return ":3100";
-  const address = /^\d+$/.test(found.value) ? `:${found.value}` : found.value;
-  const port = Number(/:(\d{1,5})$/.exec(address)?.[1] ?? Number.NaN);
-  if (!(port >= 0 && port <= 65_535))
-    variables.error(found.name, `${found.name} must be a port or host:port, not ${quote(found.value)}`);
-  return address;
+  for (const name of ["LISTEN", "APP_PORT", "PORT", "RM_LISTEN"]) {
+    const text = variables.text(name);
+    if (text === undefined) continue;
+    const address = /^\d+$/.test(text) ? `:${text}` : text;
+    const port = Number(/^[^/]*:(\d{1,5})$/.exec(address)?.[1] ?? Number.NaN);
+    if (port >= 0 && port <= 65_535) return address;
+    const message = `${name} must be a port or host:port, not ${quote(text)}`;
+    if (name === "LISTEN") variables.error(name, message);
+    else variables.warning(name, message, "it is ignored; LISTEN comes before it");
+  }
+  return ":3100";
 }
 
 function readToolDirs(variables: VariableReader): ToolDirs {

@@ -82,6 +82,15 @@ describe("variables", () => {
     expect(JSON.stringify(await problemsOf(text, { env: { CANARY: "canary-value" } }))).not.toContain("canary-value");
   });
 
+  test("a secret that also serves as a name is masked in messages", async () => {
+    const text = projectWith()
+      .replace("name: shop\n", 'name: "${P}"\n')
+      .replace("name: shop }", 'name: x, password: "${P}" }');
+    const { problems } = await loadText(text, { env: { P: "canary-name" } });
+    expect(problems.length).toBeGreaterThan(0);
+    expect(JSON.stringify(problems)).not.toContain("canary");
+  });
+
   test("hooks are left to the shell", async () => {
     const { configuration } = await loadText(projectWith('hooks: { pre_backup: "echo ${HOME} $${X}" }\n'));
     expect(configuration.projects[0]?.hooks.preBackup).toBe("echo ${HOME} $${X}");
