@@ -39,7 +39,7 @@ function describeObjects(title: string, test: ReturnType<typeof needs>, pgBinDir
     afterAll(async () => {
       await server[Symbol.asyncDispose]();
       await rm(tmpDir, { recursive: true, force: true });
-    });
+    }, 60_000);
 
     function source(options: Partial<PostgresOptions> = {}, database = original): Source {
       const config = { ...server.admin, name: database, options: { ...PostgresOptions.parse({}), ...options } };

@@ -117,7 +117,7 @@ afterAll(async () => {
   await server[Symbol.asyncDispose]();
   await plain[Symbol.asyncDispose]();
   await rm(dir, { recursive: true });
-});
+}, 60_000);
 
 function config(on: TestServer, tls: Partial<PostgresTls>, more: Record<string, unknown> = {}): PostgresConfig {
   return PostgresConfig.parse({

@@ -21,7 +21,7 @@ beforeAll(async () => {
 }, 60_000);
 afterAll(async () => {
   await server[Symbol.asyncDispose]();
-});
+}, 60_000);
 
 async function prepare(options: Partial<PostgresConfig["options"]>): Promise<SourceSample> {
   const place = `sample ${++count} "ü" $(x)`;

@@ -51,7 +51,7 @@ export function usePostgresBed(): PostgresBed {
   }, 60_000);
   afterAll(async () => {
     await server[Symbol.asyncDispose]();
-  });
+  }, 60_000);
   beforeEach(async () => {
     tmpDir = await mkdtemp(join(tmpdir(), "bk-fault-"));
     toolDir = await mkdtemp(join(tmpdir(), "bk-tools-"));

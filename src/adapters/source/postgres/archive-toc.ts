@@ -48,7 +48,7 @@ function corrupt(what: string): AppError {
   return new AppError("backup_corrupt", `the PostgreSQL archive ${what}`);
 }
 
-function openCursor(bytes: Uint8Array, start: number, intBytes: number): Cursor {
+function openCursor(bytes: Uint8Array, start: number, intBytes: number, decoder: TextDecoder): Cursor {
   let at = start;
   function take(length: number): Uint8Array {
     if (at + length > bytes.length) throw moreNeeded;
@@ -67,7 +67,7 @@ function openCursor(bytes: Uint8Array, start: number, intBytes: number): Cursor 
       const length = int();
       if (length < 0) return null;
       if (length > maximumHeadBytes) throw corrupt("has a table of contents that cannot be read");
-      return Buffer.from(take(length)).toString("utf8");
+      return decoder.decode(take(length));
     },
     skip: (length) => void take(length),
     position: () => at,
@@ -77,14 +77,36 @@ function openCursor(bytes: Uint8Array, start: number, intBytes: number): Cursor 
 /** Throws `backup_corrupt`; undefined when the bytes are a beginning that is not long enough yet. */
 export function parseArchiveHead(bytes: Uint8Array): ArchiveHead | undefined {
   try {
-    return readHead(bytes);
+    const head = readHead(bytes, new TextDecoder());
+    const decoder = findDecoder(head.entries);
+    return decoder === undefined ? head : readHead(bytes, decoder);
   } catch (error) {
     if (error === moreNeeded) return undefined;
     throw error;
   }
 }
 
-function readHead(bytes: Uint8Array): ArchiveHead {
+/** Names are in the encoding of the dump, which the table of contents itself names. */
+function findDecoder(entries: readonly TocEntry[]): TextDecoder | undefined {
+  const statement = entries.find((entry) => entry.kind === "ENCODING")?.definition ?? "";
+  const encoding = /'([^']*)'/.exec(statement)?.[1] ?? "UTF8";
+  if (encoding === "UTF8" || encoding === "SQL_ASCII") return undefined;
+  const label = encoding
+    .toLowerCase()
+    .replace(/^win(?=\d)/, "windows-")
+    .replace(/^iso_(?=\d)/, "iso-")
+    .replace(/^koi8r$/, "koi8-r")
+    .replace(/^koi8u$/, "koi8-u")
+    .replaceAll("_", "-");
+  try {
+    return new TextDecoder(label as Bun.Encoding);
+  } catch {
+    // One that only PostgreSQL knows: names outside ASCII cannot be matched then, the data is not touched.
+    return undefined;
+  }
+}
+
+function readHead(bytes: Uint8Array, decoder: TextDecoder): ArchiveHead {
   if (bytes.length < 11) throw moreNeeded;
   if (Buffer.from(bytes.subarray(0, 5)).toString("latin1") !== "PGDMP") throw corrupt("does not begin with PGDMP");
   const version = bytes[5]! * 256 + bytes[6]!;
@@ -94,7 +116,7 @@ function readHead(bytes: Uint8Array): ArchiveHead {
   }
   const [intBytes, offsetBytes, format] = [bytes[8]!, bytes[9]!, bytes[10]!];
   if (intBytes < 2 || intBytes > 8 || offsetBytes > 16) throw corrupt("has a head that cannot be read");
-  const cursor = openCursor(bytes, 11, intBytes);
+  const cursor = openCursor(bytes, 11, intBytes, decoder);
   if (version >= 0x01_0f) cursor.byte();
   else cursor.int();
   for (let field = 0; field < 7; field++) cursor.int();

@@ -68,6 +68,8 @@ export async function openDump({ config, context, request, clients, server }: Du
     `--lock-wait-timeout=${lockWaitMs}`,
     `--dbname=${login.connectionTo(config.name)}`,
     ...plan.args,
+    // Arguments are UTF-8; pg_dump reads them in the encoding that it dumps in.
+    ...(facts["encoding"] !== "UTF8" && plan.args.some((arg) => /[^\0-\x7f]/.test(arg)) ? ["--encoding=UTF8"] : []),
   ];
   let ended = false;
 

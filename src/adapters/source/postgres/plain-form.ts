@@ -7,6 +7,7 @@ import type { SourceContext } from "../../../ports/source.ts";
 import { spawnTool } from "../../process/spawn-tool.ts";
 import { peekArchive } from "./archive-toc.ts";
 import { findRestoreClients } from "./client-tools.ts";
+import { readSqlScript } from "./sql-script.ts";
 import { spoolToFile } from "./spool-to-file.ts";
 import { translateToolExit } from "./tool-error.ts";
 import { openUnpackedDump } from "./unpacked-dump.ts";
@@ -45,6 +46,6 @@ export async function writePlainForm(
       ...(stdin === undefined ? {} : { stdin }),
       fail: (exit) => translateToolExit(exit, `pg_restore of ${file}`, "backup_corrupt"),
     });
-    await spoolToFile(tool.stdout, partial, signal);
+    await spoolToFile(readSqlScript(tool.stdout, "backup_corrupt", file), partial, signal);
   }
 }

@@ -5,6 +5,7 @@ import type { ByteStream } from "../../../ports/byte-stream.ts";
 import { spawnTool } from "../../process/spawn-tool.ts";
 import { compareVersions } from "../find-client-tool.ts";
 import { chooseInstallation, listInstallations, majorOf } from "./client-tools.ts";
+import { nullDevice } from "./null-device.ts";
 import { restrictMetaCommands } from "./restrict-meta-commands.ts";
 import type { RestorePlace } from "./restore-place.ts";
 import { translateToolExit } from "./tool-error.ts";
@@ -46,7 +47,7 @@ export async function runPsql(
       "--no-password",
       "--single-transaction",
       "--set=ON_ERROR_STOP=1",
-      "--output=/dev/null",
+      `--output=${nullDevice}`,
       `--dbname=${login.connectionTo(place.database)}`,
       "--file=-",
     ],

@@ -15,6 +15,7 @@ import { quoteIdentifier } from "./identifier.ts";
 import { runPsql } from "./psql-restore.ts";
 import { readToEnd } from "./read-to-end.ts";
 import type { RestorePlace } from "./restore-place.ts";
+import { readSqlScript } from "./sql-script.ts";
 import { selectTables } from "./select-entries.ts";
 import { spoolToFile } from "./spool-to-file.ts";
 import { openTmpSpace } from "./tmp-space.ts";
@@ -108,8 +109,9 @@ async function runPgRestore(
   });
   if (place.clean) {
     // One script for one transaction: either all is replaced or nothing.
-    const drops = `SET client_min_messages = warning;\n${planDrops(listed).join("\n")}\n`;
-    await runPsql(place, tool.stdout, drops, warnings.readLine, signal);
+    const drops = `SET client_encoding = 'UTF8';\nSET client_min_messages = warning;\n${planDrops(listed).join("\n")}\n`;
+    const script = readSqlScript(tool.stdout, "restore_failed", `the archive for database "${place.database}"`);
+    await runPsql(place, script, drops, warnings.readLine, signal);
   } else await tool.succeed();
   return warnings.list();
 }

@@ -9,10 +9,9 @@ import { type ArchiveHead, peekArchive } from "./archive-toc.ts";
 import { findRestoreClients } from "./client-tools.ts";
 import { hasGlobalsTrailer } from "./dump-globals.ts";
 import { translateToolExit } from "./tool-error.ts";
+import { nullDevice } from "./null-device.ts";
 import { readToEnd } from "./read-to-end.ts";
 import { openUnpackedDump } from "./unpacked-dump.ts";
-
-export const nullDevice = process.platform === "win32" ? "NUL" : "/dev/null";
 
 export async function verifyStructure(part: RestorePart, context: SourceContext, signal: AbortSignal): Promise<void> {
   switch (part.format) {

@@ -1,0 +1,3 @@
+// Where output goes that nobody reads.
+
+export const nullDevice: string = process.platform === "win32" ? "NUL" : "/dev/null";
