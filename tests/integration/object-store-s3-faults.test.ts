@@ -110,6 +110,18 @@ describe("an S3 write overcomes", () => {
     expect(Buffer.compare(await read(rig.store), bytes)).toBe(0);
   });
 
+  test("a long upload with a failure every few parts, while its buffers are used again and again", async () => {
+    await using rig = await openS3Rig();
+    const failures = Array.from({ length: 12 }, (_, i): S3Fault => {
+      return { on: "UploadPart", skip: i * 3, do: "error", status: 503, code: "SlowDown" };
+    });
+    rig.server.setFaults(failures);
+    const bytes = sampleBytes(72 * MiB + 5, 14);
+    await write(rig.store, bytes);
+    expect(rig.server.requests.filter(({ status }) => status === 503).length).toBeGreaterThan(3);
+    expect(Buffer.compare(await read(rig.store), bytes)).toBe(0);
+  });
+
   test("a stalled part, by its time limit", async () => {
     await using rig = await openS3Rig({ policy: { timeoutMs: 300, slowestBytesPerSecond: 20 * MiB } });
     rig.server.setFaults([{ on: "UploadPart", skip: 1, do: "stall", ms: 60_000 }]);
@@ -227,6 +239,16 @@ describe("an S3 write that cannot be saved leaves nothing and says why", () => {
       expectNothing(rig);
     });
   }
+
+  test("a completion that is unclear, when the object then has another size", async () => {
+    await using rig = await openS3Rig();
+    rig.server.setFaults([
+      { on: "CompleteMultipartUpload", do: "done-but-error", status: 500 },
+      { on: "HeadObject", times: always, do: "lie-size", bytes: -5 * MiB },
+    ]);
+    await expect(write(rig.store, sampleBytes(12 * MiB, 5))).rejects.toMatchObject({ code: "storage_failed" });
+    expectNothing(rig);
+  });
 
   test("a refusal is not tried again", async () => {
     await using rig = await openS3Rig();
@@ -454,6 +476,11 @@ describe("an S3 read delivers everything or throws", () => {
       "the object vanishes midway",
       "object_not_found",
       [{ on: "GetObject", skip: 2, times: always, do: "error", status: 404, code: "NoSuchKey" }],
+    ],
+    [
+      "later answers are of another place",
+      "storage_failed",
+      [{ on: "GetObject", skip: 1, times: always, do: "wrong-range" }],
     ],
     ["later ranges are ignored", "storage_failed", [{ on: "GetObject", skip: 1, times: always, do: "ignore-range" }]],
   ];

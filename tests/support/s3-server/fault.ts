@@ -34,6 +34,8 @@ export type S3Misdeed =
   /** The length of the object is told wrong by so many bytes. */
   | { readonly do: "lie-size"; readonly bytes: number }
   | { readonly do: "ignore-range" }
+  /** Another range of the same length, honestly named. */
+  | { readonly do: "wrong-range" }
   /** Answered as if stored, but nothing is kept. */
   | { readonly do: "lose" }
   /** One byte of what is stored, or sent, is flipped. */

@@ -161,7 +161,8 @@ function getObject(call: S3Call): HttpResponse {
   requireCondition(call);
   const range = /^bytes=(\d+)-(\d*)$/.exec(request.headers.get("range") ?? "");
   const wanted = range === null || misdeed?.do === "ignore-range" ? undefined : range;
-  const from = wanted === undefined ? 0 : Number(wanted[1]);
+  const asked = wanted === undefined ? 0 : Number(wanted[1]);
+  const from = misdeed?.do === "wrong-range" ? Math.max(0, asked - 1) : asked;
   const to = Math.min(object.sizeBytes, wanted?.[2] ? Number(wanted[2]) + 1 : object.sizeBytes);
   if (wanted !== undefined && from >= object.sizeBytes) throw new S3Failure(416, "InvalidRange");
   const short = misdeed?.do === "short" ? misdeed.bytes : 0;
