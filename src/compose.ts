@@ -162,6 +162,7 @@ async function openApp(context: CliContext, options: AppOptions): Promise<App> {
     { codecs },
     { crashAt },
     { recordRunEvents },
+    { bundlePath, writeBundle },
   ] = await Promise.all([
     import("./adapters/clock/system/index.ts"),
     import("./adapters/lock/owner.ts"),
@@ -170,6 +171,7 @@ async function openApp(context: CliContext, options: AppOptions): Promise<App> {
     import("./adapters/codec/index.ts"),
     import("./adapters/process/crash-point.ts"),
     import("./usecases/record-run-events.ts"),
+    import("./adapters/bundle/write-bundle.ts"),
   ]);
   const state = await openState(context, options, settings);
   const recorder = recordRunEvents({ state, clock: systemClock }, (error) => {
@@ -208,6 +210,14 @@ async function openApp(context: CliContext, options: AppOptions): Promise<App> {
         deps.openCipher(project?.encryption?.type === scheme ? project.encryption : { type: scheme, settings: {} });
       return openPayload(readFileStream(file), { codecs, openCipher, signal: fileSignal });
     },
+    async openBundle(file, project, fileSignal) {
+      const { openBundle } = await import("./adapters/bundle/read-bundle.ts");
+      const { payload, stream } = await deps.openFile(file, project, fileSignal);
+      if (payload.kind === "bundle") return openBundle(stream);
+      throw new AppError("unsupported", `${file} is no bundle`);
+    },
+    writeBundle: (manifest, openPart) => writeBundle({ manifest, openPart, gzip: codecs.gzip }),
+    bundlePath,
     settingsAt: (spec, database) => find(registries.sources, "source", spec.type).atDatabase(spec.settings, database),
     async openStorage(name, log, limits) {
       const spec = configuration.storages.find((storage) => storage.name === name);

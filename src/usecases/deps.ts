@@ -9,6 +9,7 @@ import type {
   SourceSpec,
 } from "../domain/project/project.ts";
 import type { RunEvent, RunOwner } from "../domain/run/run.ts";
+import type { Manifest, ManifestPart } from "../domain/backup/manifest.ts";
 import type { Payload } from "../domain/backup/sniff-payload.ts";
 import type { ByteStream } from "../ports/byte-stream.ts";
 import type { Cipher } from "../ports/cipher.ts";
@@ -28,6 +29,12 @@ export interface OpenedFile {
   readonly payload: Payload;
   /** The plain content, complete when it ends without throwing. */
   readonly stream: ByteStream;
+}
+
+export interface OpenedBundle {
+  readonly manifestText: string;
+  members(): AsyncIterable<{ readonly path: string; readonly stream: ByteStream }>;
+  close(): Promise<void>;
 }
 
 export type LogSink = SourceContext["log"];
@@ -68,6 +75,11 @@ export interface Deps {
   sourceAt(url: string): { readonly spec: SourceSpec; readonly database: string };
   /** A file of unknown origin, freed of encryption and compression layer by layer. */
   openFile(file: string, project: Project | null, signal: AbortSignal): Promise<OpenedFile>;
+  /** A bundle file (document 3); `members` goes through it once. */
+  openBundle(file: string, project: Project | null, signal: AbortSignal): Promise<OpenedBundle>;
+  writeBundle(manifest: Manifest, openPart: (part: ManifestPart) => ByteStream): ByteStream;
+  /** Where a part lies in a bundle. */
+  bundlePath(part: ManifestPart): string;
   /** A storage of the configuration by its name; unknown names throw `config_invalid`. */
   openStorage(name: string, log: LogSink, limits?: BandwidthLimits): Promise<ObjectStore>;
   /** A local directory as a storage, for restores to files. */

@@ -6,6 +6,7 @@ import { AppError } from "../domain/error.ts";
 import type { Payload } from "../domain/backup/sniff-payload.ts";
 import type { Project, SourceSpec } from "../domain/project/project.ts";
 import type { Run } from "../domain/run/run.ts";
+import { bundleParts, readBundleManifest } from "./bundle-parts.ts";
 import type { Deps, OpenedFile } from "./deps.ts";
 import { executeRun, type ActiveRun } from "./execute-run.ts";
 import { agreeToTarget, restoreParts, type PlainPart, type RestorePartsRequest } from "./restore-parts.ts";
@@ -39,7 +40,7 @@ async function restore(deps: Deps, run: ActiveRun, request: RestoreFileRequest):
   const opened = await deps.openFile(request.file, request.project, run.signal);
   const { layers, payload } = opened;
   run.log("info", `${request.file} is ${[...layers, describePayload(payload)].join(", ")}`);
-  checkPipeline(run, request, layers);
+  if (payload.kind !== "bundle") checkPipeline(run, request, layers);
   if (request.into === null) {
     run.report({ files: [await writePlain(deps, request, opened, run.signal)] });
   } else {
@@ -57,7 +58,14 @@ async function restoreInto(
   payload: Payload,
   into: NonNullable<RestoreFileRequest["into"]>,
 ): Promise<void> {
-  const format = formatOf(payload, into.spec.type);
+  const bundle =
+    payload.kind === "bundle" ? await readBundleManifest(deps, request.file, request.project, run.signal) : null;
+  const described = bundle?.sources.find(({ type }) => type === into.spec.type);
+  if (bundle !== null && described === undefined) {
+    throw new AppError("unsupported", `bundle ${request.file} holds nothing for ${into.spec.type}`, {
+      hint: "name a database of the right type with --db",
+    });
+  }
   if (payload.kind === "sql" && !request.allowSql && !layers.includes("aes-256-gcm")) {
     throw new AppError("unsupported", `${request.file} is plain SQL, which can run anything on the server`, {
       hint: "if you trust where it comes from, give --allow-sql-fallback",
@@ -78,7 +86,19 @@ async function restoreInto(
     }
     await makeSafetyBackup(deps, run, request.project, into.spec, into.database);
   }
-  const part: PlainPart = {
+  const parts =
+    bundle === null || described === undefined
+      ? [filePart(deps, request, formatOf(payload, into.spec.type))]
+      : bundleParts(deps, request.file, request.project, bundle, described.name);
+  const { stopConnections, options } = request;
+  const rowCounts = described?.rowCounts ?? null;
+  const outcome = await restoreParts(deps, run, { ...target, parts, rowCounts, stopConnections, options });
+  run.report({ database: { ...outcome, into: into.database } });
+  run.log("info", `restored ${request.file} into ${into.database}`);
+}
+
+function filePart(deps: Deps, request: RestoreFileRequest, format: string): PlainPart {
+  return {
     name: basename(request.file),
     format,
     facts: {},
@@ -87,16 +107,6 @@ async function restoreInto(
       yield* (await deps.openFile(request.file, request.project, signal)).stream;
     },
   };
-  const { stopConnections, options } = request;
-  const outcome = await restoreParts(deps, run, {
-    ...target,
-    parts: [part],
-    rowCounts: null,
-    stopConnections,
-    options,
-  });
-  run.report({ database: { ...outcome, into: into.database } });
-  run.log("info", `restored ${request.file} into ${into.database}`);
 }
 
 /** What the configuration would have written, against what the file is: a difference is a warning, or with strict an error. */

@@ -187,6 +187,22 @@ describe("a backup's life", () => {
     expect((await world.json<BackupsJson>("snapshots", "shop")).backups[0]!.id).toBe(runs[0]!.backupId!);
   });
 
+  test("a bundle carries one backup elsewhere", async () => {
+    await using world = await openTestWorld();
+    await world.run("run", "shop");
+    const bundle = join(world.dir, "shop.tar.gz");
+    expect(await world.run("export", "shop", "latest", bundle)).toMatchObject({ exitCode: 0 });
+    const listing = Bun.spawnSync(["tar", "-tzf", bundle]).stdout.toString().trim().split("\n");
+    expect(listing).toEqual(["manifest.json", "database/database.sqlite", "documents/assets.files.tar"]);
+    const target = join(world.dir, "copy.db");
+    expect(await world.run("restore", "--from", bundle, "--into-database", target)).toMatchObject({ exitCode: 0 });
+    expect(countNotes(target)).toBe(500);
+    const files = join(world.dir, "files");
+    expect(await world.run("restore", "--from", bundle, "--assets", files)).toMatchObject({ exitCode: 0 });
+    expect(await readFile(join(files, world.uploadsPath, "a.txt"), "utf8")).toBe("hello\n");
+    expect((await world.run("export", "shop", "latest", bundle)).exitCode).toBe(1);
+  });
+
   test("a file restores with no configuration and no state, only the key", async () => {
     await using world = await openTestWorld();
     await world.run("run", "shop");

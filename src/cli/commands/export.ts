@@ -1,1 +1,22 @@
-import type { CommandAction } from "../command-spec.ts"; export const command: CommandAction = async () => 1;
+import { exportBackup } from "../../usecases/export-backup.ts";
+import type { CommandAction } from "../command-spec.ts";
+import { exitCodeOfRun } from "../exit-codes.ts";
+import { describeRun, noteRunError, runToJson } from "../run-view.ts";
+
+export const command: CommandAction = async (context, [name, reference, file], options) => {
+  await using app = await context.openApp({ configuration: "required", state: "preferred" });
+  const run = await exportBackup(app.deps, {
+    project: app.deps.findProject(name!),
+    reference: reference!,
+    storage: options["storage"] as string | undefined,
+    file: file!,
+    signal: context.signal,
+  });
+  await app.flush();
+  if (context.globals.json) context.terminal.print(JSON.stringify({ runs: [{ ...runToJson(run), file }] }));
+  else {
+    noteRunError(context, run);
+    context.terminal.print(describeRun(context, run));
+  }
+  return exitCodeOfRun(run);
+};

@@ -31,6 +31,13 @@ export function translateDiskError(error: unknown, what: string, location: strin
       return new AppError("storage_failed", `${message}, the file system or a limit does not allow so large a file`, {
         cause: error,
       });
+    case "ENOENT":
+    case "ENOTDIR":
+    case "EEXIST":
+      return new AppError("storage_failed", message, {
+        hint: `every part of ${location} must be a directory, or be missing so that it can be made`,
+        cause: error,
+      });
     case "ESTALE":
     case "ETIMEDOUT":
     case "EHOSTDOWN":
