@@ -56,6 +56,7 @@ describe("docs/configuration.md", () => {
       Object.values(value).forEach(walk);
     };
     walk(configJsonSchema(testRegistries));
+    walk(configJsonSchema(registries));
     expect([...keys].filter((key) => !text.includes(key))).toEqual([]);
   });
 });
