@@ -4,7 +4,7 @@ import { resolve } from "node:path";
 import type { Source, SourceContext } from "../../../ports/source.ts";
 import type { FilesConfig } from "./config.ts";
 import { dumpFiles, estimateBytes, findFault, requireSomePath } from "./dump-files.ts";
-import { inspectPaths, openFilesDrill, openFilesTarget, originalTarget } from "./restore-target.ts";
+import { inspectPaths, openFilesDrill, openFilesTarget, pathsAt } from "./restore-target.ts";
 import { verifyTar } from "./verify-tar.ts";
 
 export function open(config: FilesConfig, context: SourceContext): Source {
@@ -33,7 +33,7 @@ export function open(config: FilesConfig, context: SourceContext): Source {
     dump: async (request) => dumpFiles(settings, context, request),
     verifyStructure: verifyTar,
     async inspectTarget(database) {
-      return inspectPaths(database === originalTarget ? paths : [resolve(database)]);
+      return inspectPaths(paths.length === 0 ? [resolve(database)] : pathsAt(database, paths));
     },
     openTarget: async (request) => openFilesTarget(request, paths, context),
     openDrill: async ({ signal }) => {

@@ -14,6 +14,11 @@ import { createWarningList } from "./warning-list.ts";
 
 export const originalTarget = "original";
 
+/** Where paths of a backup lie when it is restored into `database`. */
+export function pathsAt(database: string, paths: readonly string[]): readonly string[] {
+  return database === originalTarget ? paths : paths.map((path) => join(resolve(database), path));
+}
+
 export function inspectPaths(paths: readonly string[]): TargetState {
   const found = paths.flatMap((path) => {
     const stats = statSync(path, { throwIfNoEntry: false });
@@ -39,38 +44,38 @@ export function openFilesTarget(
     throw new AppError("unsupported", "files cannot be restored in mode append", {
       hint: "restore into an empty directory and copy what you need, or use mode drop",
     });
-  const original = database === originalTarget;
-  const directory = original ? null : resolve(database);
   const places: Place[] = [];
   /** Those that the archive holds something for; the others stay as they are. */
   const received = new Set<Place>();
   let committed = false;
 
+  /** Where the backed-up paths go: to themselves, or below the directory. */
+  const placed = (paths: readonly string[]): readonly string[] => pathsAt(database, paths);
+
   function requireEmpty(paths: readonly string[]): void {
     const state = inspectPaths(paths);
     if (mode !== "create" || state.empty) return;
     throw new AppError("target_not_empty", `the target of the files is not empty: ${state.description}`, {
-      hint: "choose an empty directory, or replace what is there with --mode drop",
+      hint: "choose another directory, or replace what is there with --mode drop",
     });
   }
-  if (directory !== null) requireEmpty([directory]);
-  else if (configured.length > 0) requireEmpty(configured);
+  requireEmpty(placed(configured));
 
   function openPlaces(facts: RestorePart["facts"]): void {
-    if (directory !== null && mode === "create") {
-      places.push(openPlace("", toBytePath(directory)));
+    const paths = Array.isArray(facts["paths"]) ? (facts["paths"] as string[]) : configured;
+    if (paths.length > 0) {
+      requireEmpty(placed(paths));
+      for (const path of outermost(paths))
+        places.push(openPlace(toMemberName(toBytePath(path)), toBytePath(placed([path])[0] ?? path)));
       return;
     }
-    const paths = Array.isArray(facts["paths"]) ? (facts["paths"] as string[]) : configured;
-    if (paths.length === 0)
+    // An archive that nothing is known of needs a directory to itself.
+    if (database === originalTarget || mode !== "create")
       throw new AppError("unsupported", "the asset paths of this archive are not known", {
         hint: "restore it into an empty directory with --assets DIRECTORY",
       });
-    requireEmpty(directory === null ? paths : []);
-    for (const path of outermost(paths))
-      places.push(
-        openPlace(toMemberName(toBytePath(path)), toBytePath(directory === null ? path : join(directory, path))),
-      );
+    requireEmpty([resolve(database)]);
+    places.push(openPlace("", toBytePath(resolve(database))));
   }
 
   return {
@@ -98,7 +103,8 @@ export function openFilesTarget(
       committed = true;
     },
     async [Symbol.asyncDispose]() {
-      for (const place of places.splice(0)) {
+      // The newest first: the parents that it was given are gone before those who made them look.
+      for (const place of places.splice(0).toReversed()) {
         if (committed) removeTree(place.workDir);
         else closePlace(place);
       }
