@@ -3,6 +3,7 @@ import { AppError } from "../error.ts";
 import {
   containerMagic,
   defaultScryptCost,
+  defaultSegmentLog2,
   encodeHeaderStart,
   parseHeader,
   readHeaderLength,
@@ -68,6 +69,10 @@ test("a key file leaves the cost of the key derivation at zero", () => {
   expect(parseHeader(whole({ scrypt: null })).scrypt).toBeNull();
 });
 
+test("the product's choices are those of the documentation", () => {
+  expect([defaultScryptCost, defaultSegmentLog2]).toEqual([{ log2N: 15, r: 8, p: 3 }, 20]);
+});
+
 test("a header is read back as it was written", () => {
   const { wrappedKey: key, wrapTag: tag, start, ...fields } = parseHeader(whole());
   expect(fields).toEqual(header);
@@ -103,7 +108,7 @@ test("fields of a wrong length are never written", () => {
 test("a start that is short, has another magic number or another version is refused", () => {
   const good = whole();
   expect(readHeaderLength(good.subarray(0, 16))).toBe(135);
-  expect(codeOf(() => readHeaderLength(good.subarray(0, 15)))).toBe("backup_corrupt");
+  expect(() => readHeaderLength(good.subarray(0, 15))).toThrow("ends inside its header");
   for (const at of containerMagic.keys()) {
     expect(codeOf(() => readHeaderLength(changed(at, good[at]! ^ 1)))).toBe("backup_corrupt");
   }

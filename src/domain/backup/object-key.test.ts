@@ -35,6 +35,20 @@ test("names that were never validated do not become keys", () => {
   }
 });
 
+test("the shortest and longest names become keys and are read back", () => {
+  for (const [project, backupId] of [
+    ["a", "abcd"],
+    ["9".repeat(63), "z".repeat(32)],
+    ["shop", "0000"],
+  ] as const) {
+    const made = formatStem({ ...parts, project, backupId });
+    expect(parseObjectKey(`${made}.9`)).toMatchObject({ project, backupId, extension: "9" });
+    const tooLong = made.replaceAll(project, `${project}x`.padEnd(64, "x"));
+    expect(parseObjectKey(`${tooLong}.d`)).toBeUndefined();
+    expect(parseObjectKey(`${made.replace(backupId, "z".repeat(33))}.d`)).toBeUndefined();
+  }
+});
+
 test("extensions are added in order, without the empty ones", () => {
   expect(formatPartKey(stem, "dump", "zst", "enc")).toBe(`${stem}.dump.zst.enc`);
   expect(formatPartKey(stem, "globals.sql", "", "age")).toBe(`${stem}.globals.sql.age`);

@@ -121,6 +121,41 @@ test("every field refuses what it cannot be", () => {
   }
 });
 
+test("the limits of every field are still within", () => {
+  const good: Readonly<Record<string, readonly unknown[]>> = {
+    backupId: ["0", "x".repeat(128), "a.b-c_d"],
+    project: ["9", "x".repeat(63)],
+    type: ["hourly", "safety"],
+    timeZone: ["", "x".repeat(65_536)],
+    startedAt: ["2026-11-21T01:15:00Z", "2026-11-21T01:15:00.1Z", "2026-11-21T01:15:00.123456789Z"],
+    schedule: [null, { name: "", ownRetention: true }],
+    "sources[0].consistencyPoint": [null],
+    "sources[0].rowCounts": [null, { method: "copy", tables: [] }],
+    "sources[0].rowCounts.tables[0].rows": [0, Number.MAX_SAFE_INTEGER],
+    "sources[0].facts.size": [0, -1.5, "", true, [], ["a"]],
+    "parts[0].plainBytes": [0, Number.MAX_SAFE_INTEGER],
+    "parts[0].key": [`${stem}.d`, stem + ".x".padEnd(900 - stem.length, "x")],
+    "parts[0].compression.level": [0, 22],
+    "parts[0].encryption": [null],
+    warnings: [[], ["", "x"]],
+  };
+  for (const [path, values] of Object.entries(good)) {
+    for (const value of values) {
+      const text = withField(path, value);
+      expect(formatManifest(parseManifest(text))).toBe(`${JSON.stringify(JSON.parse(text), null, 2)}\n`);
+    }
+  }
+});
+
+test("lists may be as long as they may be, and no longer", () => {
+  const sources = (count: number): unknown[] => [
+    manifest.sources[0],
+    ...Array.from({ length: count - 1 }, (_, at) => ({ ...manifest.sources[0], name: `s${at}` })),
+  ];
+  expect(parseManifest(withField("sources", sources(1000))).sources).toHaveLength(1000);
+  expect(errorOf(withField("sources", sources(1001))).message).toContain("a list of at most 1000");
+});
+
 test("parts and sources have names and keys of their own", () => {
   const [part] = manifest.parts;
   const [source] = manifest.sources;
