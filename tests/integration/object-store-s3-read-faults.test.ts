@@ -1,0 +1,183 @@
+// The S3 store listing, reading and creating on a server that fails and lies: everything is delivered, or an error is.
+
+import { describe, expect, test } from "bun:test";
+import { sampleBytes } from "../../src/ports/object-store-checks/check.ts";
+import type { ObjectStore } from "../../src/ports/object-store.ts";
+import { openS3Rig, openStoreOn, type S3Rig } from "../support/s3-store.ts";
+import type { S3Fault } from "../support/s3-server.ts";
+
+const signal = new AbortController().signal;
+const MiB = 1024 * 1024;
+const always = Number.POSITIVE_INFINITY;
+const key = "shop/2026/11/dump.zst.enc";
+
+async function write(store: ObjectStore, bytes: Uint8Array, cancel: AbortSignal = signal): Promise<void> {
+  await using writer = await store.openWriter(key, { signal: cancel });
+  for (let at = 0; at < bytes.length; at += MiB) await writer.write(bytes.subarray(at, at + MiB));
+  await writer.close();
+}
+
+async function read(store: ObjectStore, offset = 0): Promise<Buffer> {
+  return Buffer.concat(await Array.fromAsync(store.read(key, { signal, offset })));
+}
+
+async function listed(store: ObjectStore): Promise<string[]> {
+  return (await Array.fromAsync(store.list("", signal))).map((info) => info.key);
+}
+
+describe("an S3 listing is complete or an error", () => {
+  test("an error on the second page is an error, not an end", async () => {
+    await using rig = await openS3Rig({ behaviour: { pageSize: 10 } });
+    for (let i = 0; i < 25; i++) await rig.store.create(`many/${i}.json`, sampleBytes(1, i), { signal });
+    rig.server.setFaults([
+      { on: "ListObjectsV2", skip: 1, times: always, do: "error", status: 500, code: "InternalError" },
+    ]);
+    await expect(listed(rig.store)).rejects.toMatchObject({ code: "storage_failed" });
+    rig.server.setFaults([{ on: "ListObjectsV2", skip: 1, times: 2, do: "error", status: 500, code: "InternalError" }]);
+    expect(await listed(rig.store)).toHaveLength(25);
+  });
+
+  test("unfinished uploads come in pages too", async () => {
+    await using rig = await openS3Rig({ behaviour: { pageSize: 3 } });
+    const writers = [];
+    for (let i = 0; i < 8; i++) {
+      const writer = await rig.store.openWriter(i < 4 ? key : `shop/${i}`, { signal });
+      await writer.write(sampleBytes(5 * MiB, i));
+      writers.push(writer);
+    }
+    expect(await rig.store.listDebris(signal)).toHaveLength(8);
+    for (const writer of writers) await writer.abort();
+    expect(await rig.store.listDebris(signal)).toEqual([]);
+  });
+
+  test("uploads of others, outside the storage's prefix, are not ours to remove", async () => {
+    await using rig = await openS3Rig({ behaviour: { exactUploadPrefix: true } });
+    const inside = openStoreOn(rig.server, { prefix: "ours" });
+    await using writer = await rig.store.openWriter("theirs/a", { signal });
+    await writer.write(sampleBytes(5 * MiB, 1));
+    expect(await inside.listDebris(signal)).toEqual([]);
+    expect(await rig.store.listDebris(signal)).toHaveLength(1);
+  });
+});
+
+describe("an S3 read delivers everything or throws", () => {
+  const bytes = sampleBytes(15 * MiB + 123, 20);
+  async function withObject(): Promise<S3Rig> {
+    const rig = await openS3Rig();
+    await write(rig.store, bytes);
+    return rig;
+  }
+
+  const overcome: [string, S3Fault[]][] = [
+    ["connections that break off in the middle", [{ on: "GetObject", times: 3, do: "cut", afterBytes: 2 * MiB }]],
+    ["connections that break off at once", [{ on: "GetObject", skip: 1, times: 2, do: "cut", afterBytes: 1 }]],
+    ["answers that are a byte short", [{ on: "GetObject", times: 2, do: "short", bytes: 1 }]],
+    ["a server that answers 503", [{ on: "GetObject", times: 3, do: "error", status: 503, code: "SlowDown" }]],
+    ["a reset", [{ on: "GetObject", skip: 2, times: 1, do: "reset" }]],
+    ["a server that ignores the first range", [{ on: "GetObject", do: "ignore-range" }]],
+  ];
+  for (const [name, faults] of overcome) {
+    test(`in spite of ${name}`, async () => {
+      await using rig = await withObject();
+      rig.server.setFaults(faults);
+      expect(Buffer.compare(await read(rig.store), bytes)).toBe(0);
+      rig.server.setFaults(faults);
+      expect(Buffer.compare(await read(rig.store, 5 * MiB), bytes.subarray(5 * MiB))).toBe(0);
+    });
+  }
+
+  const lost: [string, string, S3Fault[]][] = [
+    [
+      "connections always break off",
+      "storage_failed",
+      [{ on: "GetObject", skip: 1, times: always, do: "cut", afterBytes: MiB }],
+    ],
+    ["answers are always short", "storage_failed", [{ on: "GetObject", times: always, do: "short", bytes: 1 }]],
+    [
+      "the server always fails",
+      "storage_failed",
+      [{ on: "GetObject", skip: 2, times: always, do: "error", status: 500, code: "InternalError" }],
+    ],
+    [
+      "access is taken away midway",
+      "storage_auth_failed",
+      [{ on: "GetObject", skip: 2, times: always, do: "error", status: 403, code: "AccessDenied" }],
+    ],
+    [
+      "the object vanishes midway",
+      "object_not_found",
+      [{ on: "GetObject", skip: 2, times: always, do: "error", status: 404, code: "NoSuchKey" }],
+    ],
+    [
+      "later answers are of another place",
+      "storage_failed",
+      [{ on: "GetObject", skip: 1, times: always, do: "wrong-range" }],
+    ],
+    ["later ranges are ignored", "storage_failed", [{ on: "GetObject", skip: 1, times: always, do: "ignore-range" }]],
+  ];
+  for (const [name, code, faults] of lost) {
+    test(`and throws when ${name}`, async () => {
+      await using rig = await withObject();
+      rig.server.setFaults(faults);
+      await expect(read(rig.store)).rejects.toMatchObject({ code });
+    });
+  }
+
+  test("and throws when the object is replaced meanwhile", async () => {
+    await using rig = await withObject();
+    async function readAndReplace(): Promise<void> {
+      let replaced = false;
+      for await (const _ of rig.store.read(key, { signal })) {
+        if (!replaced) await write(rig.store, sampleBytes(bytes.length, 99));
+        replaced = true;
+      }
+    }
+    await expect(readAndReplace()).rejects.toMatchObject({ code: "storage_failed" });
+  });
+
+  test("and a stalled answer ends by its time limit", async () => {
+    await using rig = await withObject();
+    const store = openStoreOn(rig.server, {}, { timeoutMs: 200, slowestBytesPerSecond: 20 * MiB });
+    rig.server.setFaults([{ on: "GetObject", skip: 1, do: "stall", ms: 60_000 }]);
+    expect(Buffer.compare(await read(store), bytes)).toBe(0);
+  });
+});
+
+describe("creating on S3", () => {
+  const bytes = sampleBytes(2000, 30);
+  const create = (store: ObjectStore): Promise<unknown> => store.create(key, bytes, { signal });
+
+  test("succeeds when the answer was lost and the object is ours", async () => {
+    await using rig = await openS3Rig();
+    await rig.store.probe(signal);
+    for (const misdeed of [{ do: "done-but-reset" }, { do: "done-but-error", status: 500 }] as const) {
+      rig.server.setFaults([{ on: "PutObject", ...misdeed }]);
+      await create(rig.store);
+      expect(Buffer.compare(await read(rig.store), bytes)).toBe(0);
+      await rig.store.delete(key, signal);
+    }
+  });
+
+  test("is refused when somebody else made the very same object before", async () => {
+    await using rig = await openS3Rig();
+    await rig.store.probe(signal);
+    await create(rig.store);
+    await expect(create(rig.store)).rejects.toMatchObject({ code: "object_exists" });
+  });
+
+  test("is tried again when the store sees a conflict", async () => {
+    await using rig = await openS3Rig();
+    rig.server.setFaults([{ on: "PutObject", do: "error", status: 409, code: "ConditionalRequestConflict" }]);
+    await create(rig.store);
+    expect(rig.server.objects.get(key)?.sizeBytes).toBe(2000);
+  });
+
+  test("looks first at a server that ignores conditions, and says that it cannot refuse", async () => {
+    await using rig = await openS3Rig({ behaviour: { ignoresConditions: true } });
+    await rig.store.probe(signal);
+    expect(rig.store.capabilities.conditionalCreate).toBe(false);
+    await create(rig.store);
+    await expect(create(rig.store)).rejects.toMatchObject({ code: "object_exists" });
+    expect(rig.server.countOf("PutObject")).toBe(3);
+  });
+});
