@@ -140,9 +140,12 @@ async function isEncrypted(settings: PostgresConfig): Promise<boolean> {
 /** Both ways in: our own connection (probe) and pg_dump. */
 async function dumps(settings: PostgresConfig): Promise<void> {
   const tmpDir = await mkdtemp(join(tmpdir(), "bk-source-"));
-  const { parts } = await takeDump(open(settings, { tmpDir, tools: {}, log: () => {} }));
-  expect(parts).toHaveLength(1);
-  await rm(tmpDir, { recursive: true });
+  try {
+    const { parts } = await takeDump(open(settings, { tmpDir, tools: {}, log: () => {} }));
+    expect(parts).toHaveLength(1);
+  } finally {
+    await rm(tmpDir, { recursive: true });
+  }
 }
 
 const ca = (): string => join(dir, "ca.crt");
