@@ -18,7 +18,7 @@ export function failureOf(error: unknown): S3Failure {
   const text = [Code, status === undefined ? code : undefined, name, code].find(
     (one) => typeof one === "string" && one !== "",
   );
-  return { code: String(text ?? ""), status };
+  return { code: typeof text === "string" ? text : "", status };
 }
 
 const authCodes = new Set([
