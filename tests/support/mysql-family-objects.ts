@@ -81,7 +81,9 @@ export async function restore(
 }
 
 const byTable = (counts: readonly { table: string; rows: number }[]) =>
-  Object.fromEntries(counts.map((one) => [one.table, one.rows]).toSorted(([left], [right]) => (left! < right! ? -1 : 1)));
+  Object.fromEntries(
+    counts.map((one) => [one.table, one.rows]).toSorted(([left], [right]) => (left! < right! ? -1 : 1)),
+  );
 
 export function describeFamilyObjects(label: string, bench: () => Bench, test: typeof bunTest): void {
   const limitMs = 60_000;

@@ -180,12 +180,16 @@ function translateConnectError(error: unknown, login: Login, options: ConnectOpt
   }
   const meaning = meaningOf(errno);
   if (meaning !== undefined) {
-    return new AppError(meaning.code ?? options.errorCode ?? "source_failed", `${attempt}: ${message}`, {
-      cause: error,
-      details,
-      hint: meaning.hint,
-      retryable: meaning.retryable ?? false,
-    });
+    return new AppError(
+      meaning.code ?? meaning.sourceCode ?? options.errorCode ?? "source_failed",
+      `${attempt}: ${message}`,
+      {
+        cause: error,
+        details,
+        hint: meaning.hint,
+        retryable: meaning.retryable ?? false,
+      },
+    );
   }
   if (errno !== undefined)
     return new AppError(options.errorCode ?? "source_failed", `${attempt}: ${message}`, { cause: error, details });

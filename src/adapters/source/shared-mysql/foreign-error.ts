@@ -4,6 +4,8 @@ import { AppError, type ErrorCode } from "../../../domain/error.ts";
 
 export interface Meaning {
   readonly code?: ErrorCode;
+  /** Of a backup only: in a restore the connection's rights are one reason among many. */
+  readonly sourceCode?: ErrorCode;
   readonly hint: string;
   readonly retryable?: boolean;
 }
@@ -14,7 +16,10 @@ const full: Meaning = { code: "disk_full", hint: "free space on the server's dis
 const again = (hint: string): Meaning => ({ hint, retryable: true });
 
 const credentials = auth("check user and password, and from which hosts the user may connect");
-const grant = auth("grant the user what is named; docs/restore lists all that a backup and a restore need");
+const grant: Meaning = {
+  hint: "grant the user what is named; docs/restore lists all that a backup and a restore need",
+  sourceCode: "source_auth_failed",
+};
 const lost = away(
   "check that the server is up, was not restarted, and has a net_write_timeout that suits a slow storage",
 );
@@ -105,6 +110,10 @@ export function meaningOf(errno: number | undefined): Meaning | undefined {
   return errno === undefined ? undefined : meanings[errno];
 }
 
+export function codeOf(meaning: Meaning | undefined, otherwise: ErrorCode): ErrorCode {
+  return meaning?.code ?? (otherwise === "restore_failed" ? undefined : meaning?.sourceCode) ?? otherwise;
+}
+
 export interface ForeignError {
   /** The server's number; 2000 to 2999 are those of the client library. */
   readonly errno: number | undefined;
@@ -136,7 +145,7 @@ export function translateQueryError(error: unknown, doing: string, code: "source
   if (error instanceof AppError) return error;
   const foreign = readForeignError(error);
   const meaning = foreign.code !== undefined && lostCodes.has(foreign.code) ? lost : meaningOf(foreign.errno);
-  return new AppError(meaning?.code ?? code, `${doing} failed: ${foreign.message}`, {
+  return new AppError(codeOf(meaning, code), `${doing} failed: ${foreign.message}`, {
     cause: error,
     details: { errno: foreign.errno ?? null, code: foreign.code ?? null },
     retryable: meaning?.retryable ?? false,

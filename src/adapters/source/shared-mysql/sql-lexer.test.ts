@@ -87,7 +87,12 @@ describe("splitting", () => {
   test("without backslash escapes a backslash ends nothing", () => {
     const sql =
       "SET @saved_sql_mode = @@sql_mode;SET sql_mode = 'NO_BACKSLASH_ESCAPES';SELECT '\\';SELECT 2;SET sql_mode = @saved_sql_mode;SELECT '\\';';";
-    expect(statements(sql).slice(2)).toEqual(["SELECT '\\';", "SELECT 2;", "SET sql_mode = @saved_sql_mode;", "SELECT '\\';';"]);
+    expect(statements(sql).slice(2)).toEqual([
+      "SELECT '\\';",
+      "SELECT 2;",
+      "SET sql_mode = @saved_sql_mode;",
+      "SELECT '\\';';",
+    ]);
   });
 
   test("with ANSI_QUOTES a backslash in double quotes is a character of a name", () => {
@@ -143,31 +148,45 @@ describe("rows", () => {
   });
 
   test("of a table with thousands of columns are counted", () => {
-    const columns = Array.from({ length: 4_000 }, (_, i) => `\`a rather long name of a column, number ${i}\``).join(", ");
+    const columns = Array.from({ length: 4_000 }, (_, i) => `\`a rather long name of a column, number ${i}\``).join(
+      ", ",
+    );
     expect(count(`INSERT INTO \`wide\` (${columns}) VALUES (1),(2);`, 4_096)).toEqual({ wide: 2 });
   });
 
   test("of a table that only has rows in the dump are counted from its lock on", () => {
-    expect(count("LOCK TABLES `none` WRITE;\nUNLOCK TABLES;\nLOCK TABLES `ü` WRITE;\nINSERT INTO `ü` VALUES (1);\n")).toEqual({
+    expect(
+      count("LOCK TABLES `none` WRITE;\nUNLOCK TABLES;\nLOCK TABLES `ü` WRITE;\nINSERT INTO `ü` VALUES (1);\n"),
+    ).toEqual({
       none: 0,
       ü: 1,
     });
   });
 
   test("inside strings and comments are not counted", () => {
-    const sql = "-- INSERT INTO `x` VALUES (1);\n/* INSERT INTO `x` VALUES (1); */\nINSERT INTO `t` VALUES ('\nINSERT INTO `x` VALUES (1);\n');\n";
+    const sql =
+      "-- INSERT INTO `x` VALUES (1);\n/* INSERT INTO `x` VALUES (1); */\nINSERT INTO `t` VALUES ('\nINSERT INTO `x` VALUES (1);\n');\n";
     expect(count(sql)).toEqual({ t: 1 });
   });
 });
 
 /** Dump text made of parts whose meaning is known, so that a model can count without parsing. */
-const anyText = fc.string({ unit: fc.constantFrom("a", "'", '"', "`", "\\", "(", ")", ",", ";", "-", "/", "*", "#", "\n", " ", "é", "💥", "0x"), maxLength: 12 });
-const quoted = anyText.map((text) => `'${text.replaceAll("\\", "\\\\").replaceAll("'", "\\'").replaceAll("\n", "\\n")}'`);
+const anyText = fc.string({
+  unit: fc.constantFrom("a", "'", '"', "`", "\\", "(", ")", ",", ";", "-", "/", "*", "#", "\n", " ", "é", "💥", "0x"),
+  maxLength: 12,
+});
+const quoted = anyText.map(
+  (text) => `'${text.replaceAll("\\", "\\\\").replaceAll("'", "\\'").replaceAll("\n", "\\n")}'`,
+);
 const doubled = anyText.map((text) => `'${text.replaceAll("\\", "\\\\").replaceAll("'", "''")}'`);
 const value = fc.oneof(quoted, doubled, fc.constantFrom("NULL", "-1", "0x2728293B", "1.5e-3", "_binary 'x\\'('", "''"));
 const rowOf = fc.array(value, { minLength: 1, maxLength: 4 }).map((values) => `(${values.join(",")})`);
 const tableName = fc.constantFrom("plain", "ba`ck", "se;mi", "qu'ote", "-- dash", "par(en", "ü");
-const insert = fc.record({ table: tableName, rows: fc.array(rowOf, { minLength: 1, maxLength: 5 }), columns: fc.boolean() });
+const insert = fc.record({
+  table: tableName,
+  rows: fc.array(rowOf, { minLength: 1, maxLength: 5 }),
+  columns: fc.boolean(),
+});
 const noise = fc.oneof(
   anyText.map((text) => `-- ${text.replaceAll("\n", " ")}\n`),
   anyText.map((text) => `/* ${text.replaceAll("*/", "")} */\n`).filter((text) => !text.slice(0, -3).includes("*/")),
@@ -178,33 +197,47 @@ const noise = fc.oneof(
 describe("any dump", () => {
   test("has the rows that were put into it, wherever it is cut into chunks", () => {
     fc.assert(
-      fc.property(fc.array(fc.oneof(insert, noise), { maxLength: 12 }), fc.integer({ min: 1, max: 97 }), (parts, chunkBytes) => {
-        const expected: Record<string, number> = {};
-        let sql = "";
-        for (const part of parts) {
-          if (typeof part === "string") {
-            sql += part;
-            continue;
+      fc.property(
+        fc.array(fc.oneof(insert, noise), { maxLength: 12 }),
+        fc.integer({ min: 1, max: 97 }),
+        (parts, chunkBytes) => {
+          const expected: Record<string, number> = {};
+          let sql = "";
+          for (const part of parts) {
+            if (typeof part === "string") {
+              sql += part;
+              continue;
+            }
+            expected[part.table] = (expected[part.table] ?? 0) + part.rows.length;
+            const columns = part.columns ? " (`a`, `b)`)" : "";
+            sql += `INSERT INTO \`${part.table.replaceAll("`", "``")}\`${columns} VALUES ${part.rows.join(",")};\n`;
           }
-          expected[part.table] = (expected[part.table] ?? 0) + part.rows.length;
-          const columns = part.columns ? " (`a`, `b)`)" : "";
-          sql += `INSERT INTO \`${part.table.replaceAll("`", "``")}\`${columns} VALUES ${part.rows.join(",")};\n`;
-        }
-        expect(count(sql, chunkBytes)).toEqual(expected);
-      }),
+          expect(count(sql, chunkBytes)).toEqual(expected);
+        },
+      ),
       { numRuns: 500 },
     );
   });
 
   test("comes out as it went in, however it is cut into chunks", () => {
     fc.assert(
-      fc.property(fc.array(fc.oneof(insert.map((one) => `INSERT INTO \`t\` VALUES ${one.rows.join(",")};\n`), noise), { maxLength: 10 }), fc.integer({ min: 1, max: 50 }), (parts, step) => {
-        const sql = parts.join("");
-        const whole = lex(sql);
-        const cut = lex(sql, (length) => everyByte(length).filter((at) => at % step === 0));
-        expect(cut).toEqual(whole);
-        expect(whole.map((piece) => piece.text).join("")).toBe(Buffer.from(sql).toString("latin1"));
-      }),
+      fc.property(
+        fc.array(
+          fc.oneof(
+            insert.map((one) => `INSERT INTO \`t\` VALUES ${one.rows.join(",")};\n`),
+            noise,
+          ),
+          { maxLength: 10 },
+        ),
+        fc.integer({ min: 1, max: 50 }),
+        (parts, step) => {
+          const sql = parts.join("");
+          const whole = lex(sql);
+          const cut = lex(sql, (length) => everyByte(length).filter((at) => at % step === 0));
+          expect(cut).toEqual(whole);
+          expect(whole.map((piece) => piece.text).join("")).toBe(Buffer.from(sql).toString("latin1"));
+        },
+      ),
       { numRuns: 300 },
     );
   });

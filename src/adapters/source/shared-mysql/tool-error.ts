@@ -2,17 +2,23 @@
 
 import { AppError, type ErrorCode } from "../../../domain/error.ts";
 import type { ToolExit } from "../../process/spawn-tool.ts";
-import { meaningOf } from "./foreign-error.ts";
+import { codeOf, meaningOf } from "./foreign-error.ts";
 
 /** The forms in which the programs print the server's number. */
 const numberForms = [/\bERROR (\d{4})\b/, /\bGot error: (\d{4})\b/, /\bError:? (\d{4})\b/i, /\((\d{4})\)\s*$/m];
+
+/** What the programs find out by themselves they print without a number. */
+const wordForms = [
+  { words: /Error in field count for table/, errno: 1412 },
+  { words: /insufficient privileges? to SHOW CREATE/, errno: 1142 },
+];
 
 export function readErrorNumber(stderr: string): number | undefined {
   for (const form of numberForms) {
     const match = form.exec(stderr);
     if (match !== null) return Number(match[1]);
   }
-  return undefined;
+  return wordForms.find((form) => form.words.test(stderr))?.errno;
 }
 
 /** Error lines, else the last line; never the whole flood, nor the statement that the client repeats. */
@@ -36,7 +42,7 @@ export function translateToolExit(exit: ToolExit, doing: string, code: ErrorCode
         : `ended with exit code ${exit.code}`;
   const errno = readErrorNumber(exit.stderr);
   const meaning = meaningOf(errno);
-  return new AppError(meaning?.code ?? code, `${doing} ${how}${words === "" ? "" : `: ${words}`}`, {
+  return new AppError(codeOf(meaning, code), `${doing} ${how}${words === "" ? "" : `: ${words}`}`, {
     details: { exitCode: exit.code, signal: exit.signal, errno: errno ?? null, stderr: exit.stderr.slice(-4_000) },
     retryable: meaning?.retryable ?? exit.signal !== null,
     ...(meaning === undefined ? {} : { hint: meaning.hint }),
