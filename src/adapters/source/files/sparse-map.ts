@@ -2,7 +2,7 @@
 
 import { readSync, type BigIntStats } from "node:fs";
 import { findLibc, type Libc } from "./libc.ts";
-import { blockBytes, roundUp } from "./tar-header.ts";
+import { roundUp } from "./tar-header.ts";
 
 export interface Piece {
   readonly offset: number;
@@ -13,10 +13,14 @@ const zeroScanBytes = 1024 * 1024;
 const zeroUnitBytes = 4096;
 
 /** Undefined for a file without holes that are worth keeping. */
-export function findPieces(fd: number, stats: BigIntStats, libc: Libc | undefined = findLibc()): Piece[] | undefined {
+export function findPieces(
+  fd: number,
+  stats: BigIntStats,
+  libc: Libc | null = findLibc() ?? null,
+): Piece[] | undefined {
   const sizeBytes = Number(stats.size);
   if (sizeBytes < 2 * zeroUnitBytes || stats.blocks * 512n >= stats.size) return undefined;
-  const pieces = (libc && askFileSystem(libc, fd, sizeBytes)) ?? scanForZeros(fd, sizeBytes);
+  const pieces = (libc === null ? undefined : askFileSystem(libc, fd, sizeBytes)) ?? scanForZeros(fd, sizeBytes);
   const dataBytes = pieces.reduce((sum, piece) => sum + piece.length, 0);
   return dataBytes + zeroUnitBytes >= sizeBytes ? undefined : pieces;
 }
@@ -67,5 +71,3 @@ export function encodeSparseMap(pieces: readonly Piece[], sizeBytes: number): Bu
   map.write(text, "latin1");
   return map;
 }
-
-export const sparseBlockBytes = blockBytes;

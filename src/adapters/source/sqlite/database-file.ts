@@ -1,6 +1,6 @@
 // What the file system says about a database file before SQLite is asked.
 
-import { stat, statfs } from "node:fs/promises";
+import { access, constants, stat, statfs } from "node:fs/promises";
 import { AppError } from "../../../domain/error.ts";
 
 export interface DatabaseFile {
@@ -14,7 +14,12 @@ export interface DatabaseFile {
 /** Throws `source_unreachable`, `source_auth_failed` or `source_failed`. */
 export async function getDatabaseFile(path: string): Promise<DatabaseFile> {
   const file = await findDatabaseFile(path);
-  if (file !== undefined) return file;
+  if (file !== undefined) {
+    await access(path, constants.R_OK).catch((error: unknown) => {
+      throw notAllowed(path, error);
+    });
+    return file;
+  }
   throw new AppError("source_unreachable", `the SQLite database ${path} does not exist`, {
     hint: "check database.path, and that its directory is mounted here",
   });
@@ -30,11 +35,16 @@ export async function findDatabaseFile(path: string): Promise<DatabaseFile | und
     if (error instanceof AppError) throw error;
     const { code } = error as NodeJS.ErrnoException;
     if (code === "ENOENT" || code === "ENOTDIR") return undefined;
-    throw new AppError("source_auth_failed", `could not look at the SQLite database ${path}: ${code}`, {
-      cause: error,
-      hint: "give this user access to the file and its directory",
-    });
+    throw notAllowed(path, error);
   }
+}
+
+function notAllowed(path: string, error: unknown): AppError {
+  const { code } = error as NodeJS.ErrnoException;
+  return new AppError("source_auth_failed", `could not read the SQLite database ${path}: ${code}`, {
+    cause: error,
+    hint: "give this user access to the file and its directory",
+  });
 }
 
 /** Temporary copies are only begun where they fit. */

@@ -4,7 +4,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import type { RestorePart, Source, SourceContext } from "../../../ports/source.ts";
 import type { SqliteConfig } from "./config.ts";
-import { getDatabaseFile } from "./database-file.ts";
+import { getDatabaseFile, toWriteError } from "./database-file.ts";
 import { dumpSqlite } from "./dump-sqlite.ts";
 import { writeFileStream } from "./file-stream.ts";
 import { inspectSqlite, openSqliteDrill, openSqliteTarget } from "./restore-target.ts";
@@ -55,7 +55,9 @@ async function verify(part: RestorePart, context: SourceContext, signal: AbortSi
   const directory = await mkdtemp(join(context.tmpDir, "sqlite-verify-"));
   try {
     const file = join(directory, "copy.sqlite");
-    await writeFileStream(file, part.stream, signal);
+    await writeFileStream(file, part.stream, signal).catch((error: unknown) => {
+      throw toWriteError(error, file);
+    });
     await checkCopy(file, { tmpDir: directory, countRows: false, signal });
   } finally {
     await rm(directory, { recursive: true, force: true });

@@ -46,15 +46,12 @@ const meanings: readonly Meaning[] = [
     retryable: true,
   },
   {
-    prefix: "SQLITE_READONLY",
+    prefix: "SQLITE_READONLY_ROLLBACK",
     codes: plain,
     hint: "a crash left a transaction to be undone, which needs write access: open the database once with its application",
   },
-  {
-    prefix: "SQLITE_CANTOPEN",
-    codes: plain,
-    hint: "check the path and its permissions; in WAL mode the directory must be writable, because readers share a -shm file there",
-  },
+  { prefix: "SQLITE_READONLY", codes: plain, hint: sharingHint() },
+  { prefix: "SQLITE_CANTOPEN", codes: plain, hint: sharingHint() },
   {
     prefix: "SQLITE_PERM",
     codes: { ...plain, read: "source_auth_failed" },
@@ -76,4 +73,8 @@ export function translateSqliteError(error: unknown, attempt: Attempt, path: str
     ...(meaning?.hint !== undefined && { hint: meaning.hint }),
     retryable: meaning?.retryable ?? false,
   });
+}
+
+function sharingHint(): string {
+  return "check the path and its permissions; in WAL mode the directory has to be writable, because readers share a -shm file there";
 }
