@@ -50,6 +50,11 @@ const meanings: readonly Meaning[] = [
     codes: plain,
     hint: "a crash left a transaction to be undone, which needs write access: open the database once with its application",
   },
+  {
+    prefix: "SQLITE_ERROR_MISSING_COLLSEQ",
+    codes: { ...plain, read: "unsupported" },
+    hint: "its indexes use a collation that only its application has: let that application write a backup in a pre_backup hook",
+  },
   { prefix: "SQLITE_READONLY", codes: plain, hint: sharingHint() },
   { prefix: "SQLITE_CANTOPEN", codes: plain, hint: sharingHint() },
   {
