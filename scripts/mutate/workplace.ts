@@ -1,0 +1,41 @@
+// A copy of the tree where one mutated file at a time meets the tests; the checkout itself is never touched.
+
+import { cp, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+const timeLimitMs = 60_000;
+
+export interface Workplace extends AsyncDisposable {
+  passes(tests: readonly string[]): Promise<boolean>;
+  /** Whether a test fails, or runs into the time limit, with this text in place of the file. */
+  notices(path: string, text: string, tests: readonly string[]): Promise<boolean>;
+}
+
+export async function openWorkplace(root: string): Promise<Workplace> {
+  const folder = await mkdtemp(join(tmpdir(), "backupctl-mutate-"));
+  for (const name of ["src", "tests", "scripts", "docs", "package.json", "tsconfig.json"])
+    await cp(join(root, name), join(folder, name), { recursive: true });
+  await symlink(join(root, "node_modules"), join(folder, "node_modules"));
+
+  const passes = async (tests: readonly string[]): Promise<boolean> => {
+    const child = Bun.spawn(
+      [join(root, "node_modules/.bin/bun"), "test", "--bail", ...tests.map((path) => `./${path}/`)],
+      { cwd: folder, stdin: "ignore", stdout: "ignore", stderr: "ignore", timeout: timeLimitMs, killSignal: "SIGKILL" },
+    );
+    return (await child.exited) === 0;
+  };
+  return {
+    passes,
+    notices: async (path, text, tests) => {
+      const original = await readFile(join(folder, path), "utf8");
+      await writeFile(join(folder, path), text);
+      try {
+        return !(await passes(tests));
+      } finally {
+        await writeFile(join(folder, path), original);
+      }
+    },
+    [Symbol.asyncDispose]: () => rm(folder, { recursive: true, force: true }),
+  };
+}
