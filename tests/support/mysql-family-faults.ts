@@ -168,7 +168,7 @@ export function describeFamilyFaults(label: string, bench: () => Bench, test: ty
         isFirst = false;
       }
     }
-    return dump.summary();
+    return await dump.summary();
   }
 
   test(
@@ -514,7 +514,7 @@ export function describeFamilyFaults(label: string, bench: () => Bench, test: ty
         });
         await target.restore({ format: "sql", facts: {}, stream: streamOf(Buffer.from(sql)) }, plainRestore, never);
         await target.commit();
-        return server.run(name, "SELECT a FROM t");
+        return await server.run(name, "SELECT a FROM t");
       };
       expect(await into(text)).toEqual([{ a: 1 }, { a: 2 }]);
       expect(await server.run(victim, "SELECT a FROM t")).toEqual([{ a: 9 }]);

@@ -66,6 +66,8 @@ const common: readonly string[] = [
 const mariadbOnly: readonly string[] = [
   "CREATE SEQUENCE numbers START WITH 7 INCREMENT BY 3 CACHE 10",
   "SELECT NEXTVAL(numbers)",
+  "CREATE TABLE a_numbered (id INT DEFAULT NEXTVAL(numbers), also INT DEFAULT (NEXT VALUE FOR numbers), t VARCHAR(40) DEFAULT 'nextval(`ri``ch')",
+  "INSERT INTO a_numbered (t) VALUES ('x')",
   "CREATE TABLE invisible (a INT, b INT INVISIBLE DEFAULT 5)",
   "INSERT INTO invisible (a, b) VALUES (1, 9), (2, DEFAULT)",
   "CREATE TABLE history (a INT) WITH SYSTEM VERSIONING",

@@ -1,7 +1,7 @@
 // Exact row counts from a dump's own bytes: every table of its definitions, every row of its INSERT statements.
 
 import type { TableCount } from "../../../domain/backup/manifest.ts";
-import { decodeName } from "./identifier.ts";
+import { decodeName, encodeName } from "./identifier.ts";
 import { createSqlLexer } from "./sql-lexer.ts";
 import { describeStatement } from "./statement.ts";
 
@@ -11,17 +11,16 @@ export interface RowCounter {
   end(): readonly TableCount[];
 }
 
-export function createRowCounter(): RowCounter {
-  const counts = new Map<string, number>();
+/** `known`: tables that count even when a dump without definitions does not mention them. */
+export function createRowCounter(known: readonly string[] = []): RowCounter {
+  const counts = new Map<string, number>(known.map((name) => [encodeName(name), 0]));
   let table = "";
   const lexer = createSqlLexer({
     onGap() {},
     onSandboxMark() {},
     onStatement(text) {
-      // A dump without definitions still locks every table before its rows.
       const { kind, name } = describeStatement(text);
-      if ((kind !== "create-table" && kind !== "lock") || name === undefined) return;
-      counts.set(name, counts.get(name) ?? 0);
+      if (kind === "create-table" && name !== undefined) counts.set(name, counts.get(name) ?? 0);
     },
     onRowsBegin(name) {
       table = name;

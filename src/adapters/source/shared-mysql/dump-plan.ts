@@ -40,7 +40,8 @@ export function planDump({ config, flavour, server, toolVersion, tables }: PlanI
     "--hex-blob",
     "--tz-utc",
     "--add-drop-table",
-    "--add-locks",
+    // A locked table whose defaults use a sequence could not be filled again, in MariaDB.
+    "--skip-add-locks",
     "--create-options",
     "--disable-keys",
     "--set-charset",

@@ -20,7 +20,7 @@ import { translateToolExit } from "./tool-error.ts";
 import { collectWarnings } from "./tool-warnings.ts";
 
 /** One of these comes as soon as the program has begun its own transaction. */
-const startedMarks = ["CREATE TABLE", "LOCK TABLES", "INSERT INTO"];
+const startedMarks = ["CREATE TABLE", "INSERT INTO"];
 
 export async function openDump(login: Login, context: SourceContext, request: DumpRequest): Promise<Dump> {
   // Stops the program and the connections of this dump when it is disposed, whoever still waits for them.
@@ -64,7 +64,10 @@ export async function openDump(login: Login, context: SourceContext, request: Du
       fail: (exit) => translateToolExit(exit, doing, "source_failed"),
     });
     const marks = watchDumpMarks();
-    const counter = counts && lock === undefined ? createRowCounter() : undefined;
+    const counter =
+      counts && lock === undefined
+        ? createRowCounter(config.options.data_only ? plan.counted.map((table) => table.name) : [])
+        : undefined;
     let waitsForStart = lock !== undefined;
     let seam = "";
     for await (const chunk of dump.stdout) {

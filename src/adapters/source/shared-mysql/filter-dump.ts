@@ -5,6 +5,7 @@ import type { ByteStream } from "../../../ports/byte-stream.ts";
 import { watchDumpMarks } from "./dump-marks.ts";
 import { decodeName, encodeName } from "./identifier.ts";
 import { alterOwnDatabase, holdEvent, withoutDefiner } from "./rewrite-statement.ts";
+import { useOwnSequences } from "./sequence-names.ts";
 import { createSqlLexer } from "./sql-lexer.ts";
 import { createViewOrder } from "./view-order.ts";
 import { describeStatement, type StatementFacts } from "./statement.ts";
@@ -35,6 +36,7 @@ export function filterDump(input: ByteStream, rules: FilterRules): FilteredDump 
   const heldEvents = new Set<string>();
   const seen = new Set<string>();
   const used = new Set<string>();
+  const sequences = new Set<string>();
   const marks = watchDumpMarks();
   let out: Uint8Array[] = [];
   let passRows = false;
@@ -62,7 +64,9 @@ export function filterDump(input: ByteStream, rules: FilterRules): FilteredDump 
       const facts = describeStatement(text);
       if (facts.kind === "use" && facts.name !== undefined) refuseSecondDatabase(used, facts.name);
       if (!keepsStatement(facts, rules, isWanted)) return;
-      const result = rewrite(text, facts, rules, heldEvents);
+      if (facts.kind === "create-sequence" && facts.name !== undefined) sequences.add(facts.name);
+      const owned = facts.kind === "create-table" ? useOwnSequences(text, encodeName(rules.database), sequences) : text;
+      const result = rewrite(owned, facts, rules, heldEvents);
       if (views.hold(result, facts.kind === "create-view" ? facts.name : undefined)) return;
       out.push(Buffer.from(views.release() + result, "latin1"));
     },
@@ -112,7 +116,7 @@ const programKinds = new Set([
   "drop-program",
   "alter-database",
 ]);
-const rowKinds = new Set(["set-sequence", "lock", "unlock", "alter-keys", "transaction"]);
+const rowKinds = new Set(["set-sequence", "alter-keys", "transaction"]);
 
 function keepsStatement(
   { kind, name }: StatementFacts,
@@ -123,7 +127,9 @@ function keepsStatement(
   // The database was chosen by whoever restores.
   if (kind === "use" || kind === "database") return false;
   if (kind === "privilege") return !rules.noPrivileges && rules.keep === "all" && rules.tables.length === 0;
-  if (kind === "unlock" || kind === "transaction") return rules.keep === "all" || rules.keep === "rows";
+  // Nobody else writes to a place that is being restored; and a locked table cannot take numbers from a sequence.
+  if (kind === "lock" || kind === "unlock") return false;
+  if (kind === "transaction") return rules.keep === "all" || rules.keep === "rows";
   // A transaction must not be ended by statements that commit by themselves.
   if (rules.keep === "append") return false;
   if (rules.keep === "rows" && !rowKinds.has(kind)) return false;

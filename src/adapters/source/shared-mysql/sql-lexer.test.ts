@@ -154,13 +154,13 @@ describe("rows", () => {
     expect(count(`INSERT INTO \`wide\` (${columns}) VALUES (1),(2);`, 4_096)).toEqual({ wide: 2 });
   });
 
-  test("of a table that only has rows in the dump are counted from its lock on", () => {
-    expect(
-      count("LOCK TABLES `none` WRITE;\nUNLOCK TABLES;\nLOCK TABLES `ü` WRITE;\nINSERT INTO `ü` VALUES (1);\n"),
-    ).toEqual({
-      none: 0,
-      ü: 1,
-    });
+  test("of tables that are known beforehand are counted from none on", () => {
+    const counter = createRowCounter(["none", "ü"]);
+    counter.push(Buffer.from("INSERT INTO `ü` VALUES (1);\n"));
+    expect(counter.end().map(({ table, rows }) => [table, rows])).toEqual([
+      ["none", 0],
+      ["ü", 1],
+    ]);
   });
 
   test("inside strings and comments are not counted", () => {

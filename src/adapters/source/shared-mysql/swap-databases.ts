@@ -10,6 +10,7 @@ import { dropDatabase } from "./database.ts";
 import { enableEvents } from "./events.ts";
 import { quoteName, quoteText } from "./identifier.ts";
 import { dropEvents, dropTriggers, dropViewsAndRoutines, readPrograms, writePrograms } from "./programs.ts";
+import { moveSequenceDefaults } from "./sequence-names.ts";
 import { readDatabaseFacts } from "./server-facts.ts";
 import { listTables } from "./tables.ts";
 
@@ -52,6 +53,7 @@ export async function swapDatabases(swap: Swap): Promise<void> {
       { names: newTables, from, to },
     ]);
     moved = true;
+    await moveSequenceDefaults(connection, from, to);
     await refuseStrayReferences(connection, to, [from, aside]);
     await setCharacterSet(connection, to, newFacts);
     await writePrograms(login, context, to, newPrograms, signal);
