@@ -152,7 +152,7 @@ function initTools(): InitTools {
 
 async function openApp(context: CliContext, options: AppOptions): Promise<App> {
   const registries = await loadRegistries();
-  const configuration = await readConfiguration(context, options, registries);
+  const { configuration, environment } = await readConfiguration(context, options, registries);
   const { settings, secrets } = configuration;
   const [
     { systemClock },
@@ -163,6 +163,7 @@ async function openApp(context: CliContext, options: AppOptions): Promise<App> {
     { crashAt },
     { recordRunEvents },
     { bundlePath, writeBundle },
+    { openTemporaryDirectory },
   ] = await Promise.all([
     import("./adapters/clock/system/index.ts"),
     import("./adapters/lock/owner.ts"),
@@ -172,7 +173,9 @@ async function openApp(context: CliContext, options: AppOptions): Promise<App> {
     import("./adapters/process/crash-point.ts"),
     import("./usecases/record-run-events.ts"),
     import("./adapters/bundle/write-bundle.ts"),
+    import("./adapters/process/temporary-directory.ts"),
   ]);
+  const temporary = openTemporaryDirectory(settings.tmpDir, currentOwner());
   const state = await openState(context, options, settings);
   const recorder = recordRunEvents({ state, clock: systemClock }, (error) => {
     context.terminal.note(`warning: the run could not be recorded: ${toAppError(error).message}`);
@@ -186,7 +189,8 @@ async function openApp(context: CliContext, options: AppOptions): Promise<App> {
     owner: currentOwner(),
     program: { version, host: hostname(), platform: `${process.platform}-${process.arch}` },
     lock: openFileLock({ baseDir: settings.baseDir }),
-    hooks: shellHooks,
+    // What `.env` says is for the hooks too: their ${VAR} is left to the shell.
+    hooks: { run: (request) => shellHooks.run({ ...request, env: { ...environment, ...request.env } }) },
     state,
     codecs,
     random: (length) => Uint8Array.from(randomBytes(length)),
@@ -196,9 +200,8 @@ async function openApp(context: CliContext, options: AppOptions): Promise<App> {
     },
     async openSource(spec, log) {
       const definition = find(registries.sources, "source", spec.type);
-      await mkdir(settings.tmpDir, { recursive: true, mode: 0o700 });
       const module = await definition.load();
-      return module.open(spec.settings, { tmpDir: settings.tmpDir, tools: settings.tools, log });
+      return module.open(spec.settings, { tmpDir: await temporary.ensure(), tools: settings.tools, log });
     },
     sourceAt: (url) => sourceAt(url, registries),
     async openFile(file, project, fileSignal) {
@@ -240,9 +243,8 @@ async function openApp(context: CliContext, options: AppOptions): Promise<App> {
     async openCipher(encryption) {
       const { defaultKeyOf } = await import("./adapters/cipher/key-store.ts");
       const module = await find(registries.ciphers, "encryption", encryption.type).load();
-      await mkdir(settings.tmpDir, { recursive: true, mode: 0o700 });
       return module.open(encryption.settings, {
-        tmpDir: settings.tmpDir,
+        tmpDir: await temporary.ensure(),
         tools: settings.tools,
         ...defaultKeyOf(settings),
       });
@@ -270,6 +272,7 @@ async function openApp(context: CliContext, options: AppOptions): Promise<App> {
     async [Symbol.asyncDispose]() {
       await recorder.flush();
       await state[Symbol.asyncDispose]();
+      await temporary[Symbol.asyncDispose]();
     },
   };
 }
@@ -278,15 +281,14 @@ async function readConfiguration(
   context: CliContext,
   options: AppOptions,
   registries: Registries,
-): Promise<Configuration> {
+): ReturnType<typeof loadFile> {
   try {
-    const { configuration } = await loadFile(context.globals, registries);
-    return configuration;
+    return await loadFile(context.globals, registries);
   } catch (error) {
     const isMissing = Array.isArray((error as AppError).details?.["searched"]);
     if (options.configuration === "required" || !isMissing) throw error;
     const { loadSettingsOnly } = await import("./adapters/config/load-configuration.ts");
-    return (await loadSettingsOnly({ cwd: process.cwd(), env: process.env, registries })).configuration;
+    return loadSettingsOnly({ cwd: process.cwd(), env: process.env, registries });
   }
 }
 

@@ -23,7 +23,8 @@ export function renderError(context: Pick<CliContext, "globals" | "terminal">, e
 
 export function renderProblem(context: Pick<CliContext, "globals" | "terminal">, problem: ConfigProblem): string {
   const color = problem.severity === "error" ? "red" : "yellow";
-  const place = `${problem.file}:${problem.line}:${problem.column}`;
+  // A variable of the process environment stands in no file.
+  const place = problem.file === "environment" ? problem.file : `${problem.file}:${problem.line}:${problem.column}`;
   const path = problem.path === "" ? "" : ` ${problem.path}:`;
   const hint = problem.hint === undefined ? "" : ` (${problem.hint})`;
   return `${place}: ${paint(context, color, `${problem.severity}:`)}${path} ${problem.message}${hint}`;

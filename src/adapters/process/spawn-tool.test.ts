@@ -18,6 +18,14 @@ test("a stream ends when the program exits with 0", async () => {
   expect(await text(sh("echo hello").stdout)).toBe("hello\n");
 });
 
+test("output that is read long after the program has exited is all there", async () => {
+  for (const bytes of [6, 60_000]) {
+    const tool = sh(`head -c ${bytes} /dev/zero`);
+    await Bun.sleep(300);
+    expect((await text(tool.stdout)).length).toBe(bytes);
+  }
+});
+
 test("output followed by a bad exit status throws after the bytes", async () => {
   await expect(text(sh("echo hello; echo broken >&2; exit 3").stdout)).rejects.toThrow("exit 3 null broken");
 });

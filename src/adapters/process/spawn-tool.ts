@@ -47,6 +47,8 @@ const pipeGraceMs = 2_000;
 const setprivPath =
   process.platform === "linux" ? ["/usr/bin/setpriv", "/bin/setpriv"].find((path) => existsSync(path)) : undefined;
 
+function keepUnread(): void {}
+
 export function toolEnvironment(extra: Readonly<Record<string, string>> = {}): Record<string, string> {
   const env: Record<string, string> = { LANG: "C.UTF-8", LC_ALL: "C.UTF-8" };
   for (const name of ["PATH", "HOME", "TZ", "TMPDIR", "SystemRoot", "USERPROFILE", "APPDATA"]) {
@@ -114,6 +116,9 @@ export function spawnTool(options: ToolOptions): ToolProcess {
     });
     child.stdout!.on("data", () => grace?.refresh());
     child.stdout!.pause();
+    // The runtime resumes unread pipes when the program exits and would throw away what nobody has asked for yet; a
+    // `readable` listener keeps it.
+    child.stdout!.on("readable", keepUnread);
     child.on("close", settle);
   });
 
@@ -189,6 +194,7 @@ export function spawnTool(options: ToolOptions): ToolProcess {
     pid: child.pid,
     stdout: disposeOnReturn(readStdout(), dispose),
     async succeed() {
+      child.stdout!.off("readable", keepUnread);
       child.stdout!.resume();
       return judge();
     },

@@ -1,14 +1,27 @@
+import type { Configuration, Project } from "../../domain/project/project.ts";
 import { checkConnections } from "../../usecases/check-connections.ts";
 import type { CommandAction } from "../command-spec.ts";
 import { exitCodeOf, exitCodes } from "../exit-codes.ts";
 import { paint } from "../paint.ts";
+
+/** Also the channels of the whole file that speak of this project. */
+function withChannels(configuration: Configuration, project: Project): Project {
+  const shared = configuration.channels.filter(
+    ({ projects }) => projects.length === 0 || projects.includes(project.name),
+  );
+  return { ...project, channels: [...project.channels, ...shared] };
+}
 
 export const command: CommandAction = async (context, [name]) => {
   await using app = await context.openApp({ configuration: "required", state: "none" });
   const projects = name === undefined ? app.configuration.projects : [app.deps.findProject(name)];
   const results = [];
   for (const project of projects) {
-    const checks = await checkConnections(app.deps, { project, log: () => {}, signal: context.signal });
+    const checks = await checkConnections(app.deps, {
+      project: withChannels(app.configuration, project),
+      log: () => {},
+      signal: context.signal,
+    });
     results.push({ project: project.name, checks });
     if (context.globals.json) continue;
     context.terminal.print(paint(context, "bold", project.name));
