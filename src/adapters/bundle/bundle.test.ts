@@ -205,6 +205,31 @@ test("a prefix of the ustar form belongs to the name", async () => {
   expect(Object.keys((await unpack(bundleOf([prefixed, content]))).files)).toEqual(["document documents/a/b.txt"]);
 });
 
+test("a header is laid out as ustar says", () => {
+  const block = Buffer.from(formatTarHeader("database/a", 0o1234567, Date.UTC(2026, 10, 21, 1, 2, 3, 999)));
+  expect(block.length).toBe(512);
+  const field = (at: number, length: number): string => block.toString("latin1", at, at + length);
+  expect(field(0, 100)).toBe("database/a".padEnd(100, "\0"));
+  expect(field(100, 24)).toBe("0000600\u00000000000\u00000000000\u0000");
+  expect(field(124, 12)).toBe("00001234567\0");
+  expect(field(136, 12)).toBe(`${(Date.UTC(2026, 10, 21, 1, 2, 3) / 1000).toString(8).padStart(11, "0")}\0`);
+  expect(field(156, 1)).toBe("0");
+  expect(field(257, 8)).toBe("ustar\u000000");
+});
+
+test("a pax header is used only where the short form does not reach", () => {
+  expect(formatTarHeader("n".repeat(100), 1, 0).length).toBe(512);
+  expect(formatTarHeader("n".repeat(101), 1, 0).length).toBe(1536);
+  expect(formatTarHeader("n", 8 ** 11 - 1, 0).length).toBe(512);
+  expect(formatTarHeader("n", 8 ** 11, 0).length).toBe(1536);
+  expect(parseTarHeader(formatTarHeader("n", 8 ** 11 - 1, 0))).toEqual({
+    type: "file",
+    path: "n",
+    sizeBytes: 8 ** 11 - 1,
+  });
+  expect(parseTarHeader(formatTarHeader("n".repeat(101), 77, 0).subarray(1024)).sizeBytes).toBe(77);
+});
+
 test("sizes above 8 GiB are written and read in the pax and the GNU form", () => {
   const header = formatTarHeader("database/large", 2 ** 40, 0);
   expect(header.length).toBe(1536);

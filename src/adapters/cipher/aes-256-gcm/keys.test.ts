@@ -167,6 +167,17 @@ test("a seal in an unknown form or with an unaffordable derivation is refused", 
   }
 });
 
+test("every derivation within the limits is read from a seal, and those just outside are not", () => {
+  const mac = (cost: string): string => `scrypt.${cost}.${"A".repeat(22)}.${"A".repeat(43)}`;
+  expect(parseManifestMac(mac("10.1.1")).scrypt).toEqual({ log2N: 10, r: 1, p: 1 });
+  expect(parseManifestMac(mac("17.8.8")).scrypt).toEqual({ log2N: 17, r: 8, p: 8 });
+  for (const cost of ["09.1.1", "18.1.1", "10.0.1", "10.9.1", "10.1.0", "10.1.9"]) {
+    expect(() => parseManifestMac(mac(cost))).toThrow("not in a form this program knows");
+  }
+  const raw = parseManifestMac(`raw.${"A".repeat(22)}.${"A".repeat(43)}`);
+  expect([raw.scrypt, raw.salt.length, raw.mac.length]).toEqual([null, 16, 32]);
+});
+
 test("the keys are described with their secret, the current one first", async () => {
   const token = formatKeyToken(Uint8Array.from(randomBytes(32)));
   const keys = await describeKeys({ password: token, previous_passwords: ["old"] }, contextWith());
