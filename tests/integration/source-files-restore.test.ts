@@ -136,10 +136,13 @@ testWithMount("a mount point keeps being one: its content is exchanged", async (
   const taken = await takeDump(bench.source());
   writeFileSync(join(bench.tree, "sub/a"), "newer");
   writeFileSync(join(bench.tree, "b"), "newer");
+  const { mode } = lstatSync(bench.tree);
+  execFileSync("chmod", ["700", bench.tree]);
   await restoreFiles(bench.source(), "original", "drop", taken);
   expect(readdirSync(bench.tree)).toEqual(["sub"]);
   expect(readFileSync(join(bench.tree, "sub/a"), "utf8")).toBe("a");
   expect(lstatSync(bench.tree).dev).toBe(device);
+  expect(lstatSync(bench.tree).mode).toBe(mode);
 });
 
 testWithMount("a full disk during a restore is named and leaves the place as it was", async () => {

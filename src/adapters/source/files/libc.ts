@@ -11,6 +11,8 @@ export interface Libc {
   setTimes(path: string, modifiedNs: bigint): boolean;
   makeFifo(path: string, mode: number): boolean;
   makeDevice(path: string, kind: "char" | "block", major: number, minor: number, mode: number): boolean;
+  /** Exchanges two paths in one step, so that neither name is ever without content; false where it is not possible. */
+  exchange(first: string, second: string): boolean;
   /** Everything written so far is on disk. */
   syncAll(): void;
 }
@@ -69,8 +71,29 @@ function bind(name: string): Libc {
     makeFifo: (path, mode) => symbols.mkfifo(terminated(path), mode) === 0,
     makeDevice: (path, kind, major, minor, mode) =>
       symbols.mknod(terminated(path), kinds[kind] | mode, toDeviceNumber(major, minor)) === 0,
+    exchange: bindExchange(name),
     syncAll: () => symbols.sync(),
   };
+}
+
+/** Missing in older C libraries, and refused by some file systems. */
+function bindExchange(name: string): Libc["exchange"] {
+  const exchangeFlag = 2;
+  try {
+    const { symbols } = dlopen(name, {
+      renameat2: { args: [FFIType.i32, FFIType.ptr, FFIType.i32, FFIType.ptr, FFIType.u32], returns: FFIType.i32 },
+    });
+    return (first, second) =>
+      symbols.renameat2(
+        atFdCwd,
+        Buffer.from(`${first}\0`, "latin1"),
+        atFdCwd,
+        Buffer.from(`${second}\0`, "latin1"),
+        exchangeFlag,
+      ) === 0;
+  } catch {
+    return () => false;
+  }
 }
 
 function toDeviceNumber(major: number, minor: number): bigint {

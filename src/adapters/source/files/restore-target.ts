@@ -99,7 +99,12 @@ export function openFilesTarget(
       const filled = mode === "create" ? places.find((place) => countExisting(place) > 0) : undefined;
       if (filled !== undefined)
         throw new AppError("target_not_empty", `${showPath(filled.final)} was filled while the restore ran`);
-      swapPlaces(places.filter((place) => place.member === "" || received.has(place)));
+      try {
+        swapPlaces(places.filter((place) => place.member === "" || received.has(place)));
+      } catch (error) {
+        if (error instanceof AppError && error.details["kept"] === true) places.length = 0;
+        throw error;
+      }
       committed = true;
     },
     async [Symbol.asyncDispose]() {

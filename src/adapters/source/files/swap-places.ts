@@ -14,9 +14,10 @@ import {
   statSync,
 } from "node:fs";
 import { randomBytes } from "node:crypto";
-import { toFsPath } from "./byte-path.ts";
+import { AppError } from "../../../domain/error.ts";
+import { showPath, toFsPath } from "./byte-path.ts";
 import { toRestoreError } from "./file-error.ts";
-import { findLibc } from "./libc.ts";
+import { findLibc, type Libc } from "./libc.ts";
 import { removeTree } from "./remove-tree.ts";
 
 /** One path that is restored; `staged` is where its new content is made. All are byte strings. */
@@ -68,27 +69,62 @@ export function closePlace(place: Place): void {
   }
 }
 
-/** Only places that received something: a path that was missing when the backup was made stays as it is. */
-export function swapPlaces(places: readonly Place[]): void {
-  findLibc()?.syncAll();
-  const done: { readonly from: string; readonly to: string }[] = [];
-  const move = (from: string, to: string): void => {
-    renameSync(toFsPath(from), toFsPath(to));
-    done.push({ from, to });
-  };
+interface Move {
+  readonly from: string;
+  readonly to: string;
+  readonly exchanged: boolean;
+}
+
+/**
+ * Only places that received something: a path that was missing when the backup was made stays as it is. When even
+ * going back fails, the error's `details.kept` is true and the work directories hold what was there: leave them.
+ */
+export function swapPlaces(places: readonly Place[], libc: Libc | undefined = findLibc()): void {
+  libc?.syncAll();
+  const done: Move[] = [];
   for (const place of places) {
     try {
-      if (place.keepsDirectory) swapContent(place, move);
-      else {
-        if (exists(place.final)) move(place.final, `${place.workDir}/old`);
-        moveStaged(place, move);
-      }
+      if (place.keepsDirectory) swapContent(place, done);
+      else keepingMode(place, () => swapWhole(place, done, libc));
     } catch (error) {
-      for (const { from, to } of done.toReversed()) renameSync(toFsPath(to), toFsPath(from));
-      throw toRestoreError(error, "put in place", place.final);
+      const cause = toRestoreError(error, "put in place", place.final);
+      undo(done, libc, cause);
+      throw cause;
     }
   }
-  findLibc()?.syncAll();
+  libc?.syncAll();
+}
+
+function swapWhole({ final, staged, workDir }: Place, done: Move[], libc: Libc | undefined): void {
+  if (exists(final)) {
+    // In one step where it can be done: a crash finds either the old content or the new under the name.
+    if (libc?.exchange(staged, final) === true) {
+      done.push({ from: staged, to: final, exchanged: true });
+      return;
+    }
+    move(final, `${workDir}/old`, done);
+  }
+  move(staged, final, done);
+}
+
+function move(from: string, to: string, done: Move[]): void {
+  renameSync(toFsPath(from), toFsPath(to));
+  done.push({ from, to, exchanged: false });
+}
+
+function undo(done: readonly Move[], libc: Libc | undefined, cause: AppError): void {
+  for (const { from, to, exchanged } of done.toReversed()) {
+    try {
+      if (!exchanged) renameSync(toFsPath(to), toFsPath(from));
+      else if (libc?.exchange(from, to) !== true) throw new Error("the paths could not be exchanged back");
+    } catch (error) {
+      throw new AppError("restore_failed", `${cause.message}; going back failed too at ${showPath(from)}`, {
+        cause: error,
+        hint: `what was there is in ${showPath(parentOf(exchanged ? from : to))}: put it back by hand`,
+        details: { kept: true },
+      });
+    }
+  }
 }
 
 /** What a swap would replace: the entries of the final directory without our own work directory, 1 for a file. */
@@ -100,19 +136,23 @@ export function countExisting({ final, workDir }: Place): number {
   return listNames(final).filter((name) => name !== own).length;
 }
 
-function swapContent({ final, workDir, staged }: Place, move: (from: string, to: string) => void): void {
+function swapContent({ final, workDir, staged }: Place, done: Move[]): void {
   mkdirSync(toFsPath(`${workDir}/old`), { mode: 0o700 });
   const own = workDir.slice(workDir.lastIndexOf("/") + 1);
-  for (const name of listNames(final)) if (name !== own) move(`${trimRoot(final)}/${name}`, `${workDir}/old/${name}`);
-  for (const name of listNames(staged)) move(`${staged}/${name}`, `${trimRoot(final)}/${name}`);
+  const within = trimRoot(final);
+  for (const name of listNames(final)) if (name !== own) move(`${within}/${name}`, `${workDir}/old/${name}`, done);
+  for (const name of listNames(staged)) move(`${staged}/${name}`, `${within}/${name}`, done);
+  const stats = statSync(toFsPath(staged));
+  if (process.geteuid?.() === 0) chownSync(toFsPath(final), stats.uid, stats.gid);
+  chmodSync(toFsPath(final), stats.mode & 0o7777);
 }
 
 /** Moving a directory changes its `..`, which needs write access to the directory itself. */
-function moveStaged({ staged, final }: Place, move: (from: string, to: string) => void): void {
+function keepingMode({ staged, final }: Place, put: () => void): void {
   const stats = lstatSync(toFsPath(staged));
   const closed = stats.isDirectory() && (stats.mode & 0o200) === 0;
   if (closed) chmodSync(toFsPath(staged), (stats.mode & 0o7777) | 0o200);
-  move(staged, final);
+  put();
   if (closed) chmodSync(toFsPath(final), stats.mode & 0o7777);
 }
 
