@@ -2,7 +2,7 @@ import { describe, expect, test } from "bun:test";
 import { S3StoreConfig } from "./config.ts";
 
 describe("settings of an S3 storage", () => {
-  const base = { bucket: "b", access_key: "a", secret_key: "s" };
+  const base = { bucket: "b", region: "eu-central-1", access_key: "a", secret_key: "s" };
   const problemsOf = (settings: unknown): string[] => {
     const result = S3StoreConfig.safeParse(settings);
     return result.success ? [] : result.error.issues.map((issue) => `${issue.path.join(".")}: ${issue.code}`);
@@ -21,13 +21,14 @@ describe("settings of an S3 storage", () => {
       tags: { team: "db" },
     };
     expect(S3StoreConfig.parse(settings)).toEqual(settings as never);
-    expect(S3StoreConfig.parse({ bucket: "b" }).region).toBe("us-east-1");
+    expect(problemsOf({ ...settings, sse_kms_key_id: "k" })).toEqual([]);
   });
 
   test("what does not fit together is refused where it stands", () => {
-    expect(problemsOf({ bucket: "b", access_key: "a" })).toEqual(["secret_key: custom"]);
-    expect(problemsOf({ bucket: "b", session_token: "t" })).toEqual(["session_token: custom"]);
-    expect(problemsOf({ ...base, sse: "AES256", sse_kms_key_id: "k" })).toEqual(["sse_kms_key_id: custom"]);
+    expect(problemsOf({ ...base, access_key: "a", secret_key: undefined })).toEqual(["secret_key: custom"]);
+    expect(problemsOf({ bucket: "b", region: "r", session_token: "t" })).toEqual(["session_token: custom"]);
+    expect(problemsOf({ bucket: "b" })).toEqual(["region: custom"]);
+    expect(problemsOf({ bucket: "b", endpoint: "http://127.0.0.1:9000" })).toEqual([]);
     expect(problemsOf({ ...base, endpoint: "ftp://host" })).toEqual(["endpoint: invalid_format"]);
     expect(problemsOf({ ...base, unknown: 1 })).toEqual([": unrecognized_keys"]);
     for (const prefix of ["a//b", "../a", "a/../b", "./a", "a\nb"]) {

@@ -8,8 +8,8 @@ export const S3StoreConfig = z
     region: z
       .string()
       .min(1)
-      .default("us-east-1")
-      .describe("Region of the bucket; most stores other than AWS accept any"),
+      .optional()
+      .describe("Region of the bucket; needed for AWS, us-east-1 where an endpoint is given"),
     endpoint: z
       .url({ protocol: /^https?$/ })
       .optional()
@@ -39,7 +39,7 @@ export const S3StoreConfig = z
       .optional()
       .describe("Storage class of new objects, as STANDARD_IA"),
     sse: z.enum(["AES256", "aws:kms"]).optional().describe("Encryption by the store itself"),
-    sse_kms_key_id: z.string().min(1).optional().describe("Key for `aws:kms`; without it the store's default key"),
+    sse_kms_key_id: z.string().min(1).optional().describe("Key for `aws:kms`, else not used; without it the store's default key"),
     tags: z
       .record(z.string().min(1).max(128).regex(tagText), z.string().max(256).regex(tagText))
       .refine(
@@ -57,8 +57,8 @@ export const S3StoreConfig = z
     path: ["session_token"],
     message: "session_token needs access_key and secret_key",
   })
-  .refine((config) => config.sse_kms_key_id === undefined || config.sse === "aws:kms", {
-    path: ["sse_kms_key_id"],
-    message: "sse_kms_key_id needs sse: aws:kms",
+  .refine((config) => config.region !== undefined || config.endpoint !== undefined, {
+    path: ["region"],
+    message: "region is needed for a bucket of AWS",
   });
 export type S3StoreConfig = z.infer<typeof S3StoreConfig>;

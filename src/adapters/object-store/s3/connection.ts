@@ -37,7 +37,7 @@ export function openConnection(
   const location = `s3://${config.bucket}${path === "" ? "" : `/${path}`}`;
   const { access_key: accessKeyId, secret_key: secretAccessKey, session_token: sessionToken } = config;
   const client = new S3Client({
-    region: config.region,
+    region: config.region ?? "us-east-1",
     forcePathStyle: config.force_path_style ?? config.endpoint !== undefined,
     requestHandler: openFetchHandler(),
     maxAttempts: 1,

@@ -30,7 +30,7 @@ export function objectHeaders({ config }: S3Connection): Partial<PutObjectComman
   return {
     ...(storageClass === undefined ? {} : { StorageClass: storageClass as never }),
     ...(sse === undefined ? {} : { ServerSideEncryption: sse }),
-    ...(keyId === undefined ? {} : { SSEKMSKeyId: keyId }),
+    ...(sse === "aws:kms" && keyId !== undefined ? { SSEKMSKeyId: keyId } : {}),
   };
 }
 
