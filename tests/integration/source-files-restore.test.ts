@@ -1,6 +1,7 @@
 // Restores of files: over what is there, across mounts, onto full disks, and of archives that do not fit.
 
 import { expect, test } from "bun:test";
+import { execFileSync } from "node:child_process";
 import {
   existsSync,
   lstatSync,
