@@ -53,6 +53,8 @@ export function createSqlLexer(events: LexerEvents): SqlLexer {
   /** The quote that is open, or 0. */
   let openQuote = 0;
   let escaped = false;
+  /** The next backslash of the data at hand, at or behind the last place where one was looked for. */
+  let slashAt = -1;
   let depth = 0;
   let rows = 0;
   let carry: Uint8Array = new Uint8Array(0);
@@ -96,7 +98,6 @@ export function createSqlLexer(events: LexerEvents): SqlLexer {
       escaped = false;
     }
     let stop = -1;
-    let slashAt = escapes ? -1 : end;
     while (at < end) {
       // Most strings are short; the long ones are left to the runtime's own search.
       const near = Math.min(end, at + nearBytes);
@@ -113,8 +114,8 @@ export function createSqlLexer(events: LexerEvents): SqlLexer {
       }
       if (at >= end) break;
       if (stop < at) stop = indexOrEnd(data, wanted, at);
-      if (slashAt < at) slashAt = indexOrEnd(data, backslash, at);
-      at = Math.min(stop, slashAt);
+      if (escapes && slashAt < at) slashAt = indexOrEnd(data, backslash, at);
+      at = escapes ? Math.min(stop, slashAt) : stop;
     }
     return end;
   }
@@ -122,6 +123,7 @@ export function createSqlLexer(events: LexerEvents): SqlLexer {
   /** Consumes what it can of `data` and returns the index of the first byte that needs more bytes after it. */
   function run(data: Uint8Array, final: boolean): number {
     const end = data.length;
+    slashAt = -1;
     /** Where a decision needs bytes after it, they are there before this index. */
     const safeEnd = final ? end : end - lookaheadBytes;
     let at = 0;
