@@ -8,8 +8,11 @@ export interface Gate {
 
 const bin = (name: string): string => `node_modules/.bin/${name}`;
 
+/** Code and settings; the documents are laid out by hand. */
+const formatted = ["src", "scripts", "tests", "package.json", "tsconfig.json", ".oxlintrc.json", ".fallowrc.json"];
+
 export const gates = {
-  format: { name: "format", promise: "one way to lay out code", command: [bin("oxfmt"), "--check", "."] },
+  format: { name: "format", promise: "one way to lay out code", command: [bin("oxfmt"), "--check", ...formatted] },
   lint: { name: "lint", promise: "no known kind of mistake", command: [bin("oxlint"), "--deny-warnings"] },
   types: { name: "types", promise: "everything type-checks", command: [bin("tsc"), "-p", "."] },
   domain: {

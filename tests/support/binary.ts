@@ -10,7 +10,7 @@ export const testWithBinary: ReturnType<typeof needs> = needs(binaryPath);
 
 export interface Outcome {
   readonly exitCode: number | null;
-  readonly signal: string | null;
+  readonly signal: NodeJS.Signals | null;
   readonly stdout: string;
   readonly stderr: string;
 }
@@ -28,5 +28,5 @@ export async function runBinary(
     stderr: "pipe",
   });
   const [stdout, stderr] = await Promise.all([child.stdout.text(), child.stderr.text(), child.exited]);
-  return { exitCode: child.exitCode, signal: child.signalCode, stdout, stderr };
+  return { exitCode: child.exitCode, signal: child.signalCode as NodeJS.Signals | null, stdout, stderr };
 }
