@@ -2,14 +2,19 @@
 
 import { spawn, spawnSync, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, mkdirSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
 import { appendFile, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { findProgram } from "./requirement.ts";
 
-export const sshdPrograms = ["sshd", "ssh-keygen"] as const;
+export const sshdPrograms = ["sshd", "ssh-keygen", "ssh-keyscan"] as const;
+
+/** False where such tests are left out. */
+export function hasSshd(): boolean {
+  return sshdPrograms.every((program) => findProgram(program) !== undefined);
+}
 
 export interface SshdServer extends AsyncDisposable {
   readonly port: number;
@@ -153,9 +158,15 @@ export async function startSshd(extraConfig: readonly string[] = []): Promise<Ss
 }
 
 function childrenOf(pid: number): number[] {
-  const listed = spawnSync("ps", ["-o", "pid=", "--ppid", `${pid}`]).stdout.toString();
-  const children = listed.split("\n").map(Number).filter(Boolean);
-  return children.flatMap((child) => [child, ...childrenOf(child)]);
+  const children = readdirSync("/proc").filter((name) => {
+    if (!/^\d+$/.test(name)) return false;
+    try {
+      return readFileSync(`/proc/${name}/stat`, "utf8").split(") ").at(-1)!.split(" ")[1] === `${pid}`;
+    } catch {
+      return false; // It has ended meanwhile.
+    }
+  });
+  return children.map(Number).flatMap((child) => [child, ...childrenOf(child)]);
 }
 
 function freePort(): number {

@@ -104,8 +104,8 @@ export async function openConnection(
     get isLost() {
       return lost !== undefined;
     },
-    maxReadBytes: Math.min(_maxReadLen, 256 * 1024),
-    maxWriteBytes: Math.min(_maxWriteLen, 256 * 1024),
+    maxReadBytes: Math.min(_maxReadLen, 255 * 1024),
+    maxWriteBytes: Math.min(_maxWriteLen, 255 * 1024),
     call: <T>(signal: AbortSignal | undefined, invoke: (sftp: SFTPWrapper, done: Done<T>) => void): Promise<T> =>
       new Promise<T>((resolve, reject) => {
         if (signal?.aborted) return reject(signal.reason);

@@ -24,7 +24,8 @@ export function hostName(host: string, port: number): string {
 /** Entries for just this port count; only when there is none, those of the bare name do, as for ssh. */
 export function findKnownHost(text: string, host: string, port: number): KnownHost {
   const exact = collect(text, hostName(host, port).toLowerCase());
-  const bare = port === 22 ? exact : collect(text, host.toLowerCase());
+  if (port === 22) return exact;
+  const bare = collect(text, host.toLowerCase());
   const chosen = exact.keys.length > 0 || exact.hasAuthority ? exact : bare;
   return { ...chosen, revoked: [...exact.revoked, ...bare.revoked] };
 }

@@ -1,7 +1,8 @@
 // Gives a finished temporary file its name, and finds out what happened when the connection broke in the midst of it.
 
 import { AppError } from "../../../domain/error.ts";
-import { findStats, isUnsupported, remoteFiles, type RemoteFiles } from "./remote-files.ts";
+import { readRemoteFile } from "./reader.ts";
+import { findStats, isUnsupported, remoteFiles, removeIfThere, type RemoteFiles } from "./remote-files.ts";
 import type { SftpSession } from "./session.ts";
 import { hasStatus, sftpStatus } from "./sftp-status.ts";
 
@@ -17,17 +18,32 @@ export interface Publication {
 }
 
 export async function publish(publication: Publication): Promise<void> {
-  const { session, temporary, target, sizeBytes, createOnly, signal } = publication;
+  const { session, temporary, target, createOnly, signal } = publication;
   const files = remoteFiles(session, signal);
   try {
     if (createOnly) await linkOnce(publication, files);
     else await replace(files, temporary, target);
   } catch (error) {
-    if (!(error instanceof AppError && error.code === "storage_unreachable") || createOnly) throw error;
-    // The answer was lost: the rename was done when the temporary name is gone and the other is there.
-    const [left, found] = [await findStats(files, temporary), await findStats(files, target)];
-    if (left !== undefined || found?.size !== sizeBytes) throw error;
+    if (!(error instanceof AppError && error.code === "storage_unreachable")) throw error;
+    if (!(await wasPublished(publication, files))) throw error;
+    await removeIfThere(files, temporary);
   }
+}
+
+/** After a lost answer: a rename was done when only the new name is there, a link when both hold the same bytes. */
+async function wasPublished(publication: Publication, files: RemoteFiles): Promise<boolean> {
+  const { session, key, temporary, target, sizeBytes, createOnly, signal } = publication;
+  const [left, found] = [await findStats(files, temporary), await findStats(files, target)];
+  if (found === undefined) return false;
+  if (left === undefined) return found.size === sizeBytes;
+  if (!createOnly) return false;
+  const contentOf = async (path: string): Promise<Buffer> => {
+    const chunks: Uint8Array[] = [];
+    for await (const chunk of readRemoteFile({ session, key, path, offset: 0, signal })) chunks.push(chunk);
+    return Buffer.concat(chunks);
+  };
+  if (found.size === sizeBytes && (await contentOf(target)).equals(await contentOf(temporary))) return true;
+  throw new AppError("object_exists", `${key} exists in ${session.location} already`);
 }
 
 async function replace(files: RemoteFiles, temporary: string, target: string): Promise<void> {
@@ -52,5 +68,5 @@ async function linkOnce(publication: Publication, files: RemoteFiles): Promise<v
     await files.rename(temporary, target);
     return;
   }
-  await files.unlink(temporary);
+  await removeIfThere(files, temporary);
 }

@@ -8,7 +8,7 @@ import type { SftpConnection } from "./connection.ts";
 import type { SftpSession } from "./session.ts";
 import { translateStatus } from "./sftp-status.ts";
 
-const windowBytes = 4 * 1024 * 1024;
+const windowBytes = 2 * 1024 * 1024;
 /** Attempts without a byte of progress between them. */
 const mostAttempts = 4;
 
@@ -32,6 +32,7 @@ export async function* readRemoteFile(read: SftpRead): ByteStream {
   const location = session.location;
   let at = read.offset;
   let known: Stats | undefined;
+  let wasConnected = session.hasConnection;
   for (let attempt = 1; ; attempt++) {
     let file: OpenFile | undefined;
     try {
@@ -53,7 +54,10 @@ export async function* readRemoteFile(read: SftpRead): ByteStream {
     } catch (error) {
       signal.throwIfAborted();
       const isLost = error instanceof AppError && error.code === "storage_unreachable";
-      if (!isLost || known === undefined || attempt >= mostAttempts) {
+      // Before the first byte only an older connection, which may have died unnoticed, is worth another attempt.
+      const mayRetry = known !== undefined || wasConnected;
+      wasConnected = false;
+      if (!isLost || !mayRetry || attempt >= mostAttempts) {
         throw known === undefined ? error : translateStatus(error, `reading ${key}`, location);
       }
     } finally {

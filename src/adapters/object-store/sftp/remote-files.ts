@@ -23,14 +23,16 @@ export interface RemoteFiles {
 
 export function remoteFiles(session: SftpSession, signal: AbortSignal | undefined): RemoteFiles {
   const call = <T>(invoke: Parameters<typeof session.call<T>>[1]): Promise<T> => session.call<T>(signal, invoke);
+  const callOnce = <T>(invoke: Parameters<typeof session.call<T>>[1]): Promise<T> =>
+    session.call<T>(signal, invoke, { once: true });
   return {
     stat: (path) => call((sftp, done) => sftp.stat(path, done)),
     readDirectory: (path) => call((sftp, done) => sftp.readdir(path, done)),
     realPath: (path) => call((sftp, done) => sftp.realpath(path, done)),
     unlink: (path) => call((sftp, done) => sftp.unlink(path, done)),
-    rename: (from, to) => call((sftp, done) => sftp.rename(from, to, done)),
-    posixRename: (from, to) => call((sftp, done) => sftp.ext_openssh_rename(from, to, done)),
-    hardLink: (from, to) => call((sftp, done) => sftp.ext_openssh_hardlink(from, to, done)),
+    rename: (from, to) => callOnce((sftp, done) => sftp.rename(from, to, done)),
+    posixRename: (from, to) => callOnce((sftp, done) => sftp.ext_openssh_rename(from, to, done)),
+    hardLink: (from, to) => callOnce((sftp, done) => sftp.ext_openssh_hardlink(from, to, done)),
     async freeBytes(path) {
       type Space = { readonly f_frsize: number; readonly f_bavail: number };
       const { f_frsize, f_bavail } = await call<Space>((sftp, done) =>
@@ -50,6 +52,15 @@ export async function findStats(files: RemoteFiles, path: string): Promise<Stats
   } catch (error) {
     if (hasStatus(error, noSuchFile)) return undefined;
     throw error;
+  }
+}
+
+/** A file that is gone already is gone. */
+export async function removeIfThere(files: RemoteFiles, path: string): Promise<void> {
+  try {
+    await files.unlink(path);
+  } catch (error) {
+    if (!hasStatus(error, noSuchFile)) throw error;
   }
 }
 

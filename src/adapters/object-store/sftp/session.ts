@@ -8,10 +8,16 @@ export interface SftpSession {
   readonly location: string;
   /** The live connection, or a new one. */
   connect(signal: AbortSignal | undefined): Promise<SftpConnection>;
-  /** One request on whichever connection lives. */
+  /** True when a connection was made earlier; it may have died since without a sign. */
+  readonly hasConnection: boolean;
+  /**
+   * One request on whichever connection lives. When an older connection turns out to be dead, once more on a new one,
+   * unless it may only be done once.
+   */
   call<T>(
     signal: AbortSignal | undefined,
     invoke: (sftp: SFTPWrapper, done: (error?: Error | null, value?: T) => void) => void,
+    options?: { readonly once?: boolean },
   ): Promise<T>;
   close(): Promise<void>;
 }
@@ -54,9 +60,18 @@ export function openSession(config: SftpStoreConfig, location: string, times: Co
   return {
     location,
     connect,
-    async call(signal, invoke) {
+    get hasConnection() {
+      return live !== undefined;
+    },
+    async call(signal, invoke, { once = false } = {}) {
+      const older = live;
       const connection = await connect(signal);
-      return connection.call(signal, invoke);
+      try {
+        return await connection.call(signal, invoke);
+      } catch (error) {
+        if (once || connection !== older || !connection.isLost || signal?.aborted) throw error;
+      }
+      return (await connect(signal)).call(signal, invoke);
     },
     async close() {
       const opening = current;

@@ -4,7 +4,7 @@
 import type { SftpConnection } from "./connection.ts";
 
 /** On the way to the server, not yet confirmed. */
-const windowBytes = 4 * 1024 * 1024;
+const windowBytes = 2 * 1024 * 1024;
 
 export interface Upload {
   readonly sizeBytes: number;

@@ -5,7 +5,7 @@ import { AppError } from "../../../domain/error.ts";
 import type { ObjectInfo, ObjectStoreContext, ObjectWriter } from "../../../ports/object-store.ts";
 import type { SftpConnection } from "./connection.ts";
 import { publish } from "./publish.ts";
-import { isUnsupported, makeDirectories, remoteFiles, removeEmptyDirectories } from "./remote-files.ts";
+import { isUnsupported, makeDirectories, remoteFiles, removeEmptyDirectories, removeIfThere } from "./remote-files.ts";
 import type { SftpSession } from "./session.ts";
 import { diskFull, hasStatus, sftpStatus, translateStatus } from "./sftp-status.ts";
 import { temporaryName } from "./temporary-name.ts";
@@ -32,13 +32,20 @@ export async function openSftpWriter(request: SftpWriterRequest): Promise<Object
   const target = posix.join(root, key);
   const directory = posix.dirname(target);
   const temporary = posix.join(directory, temporaryName(posix.basename(target)));
+  const hadConnection = session.hasConnection;
   const what = `writing ${key}`;
 
   let connection: SftpConnection;
   let handle: Buffer | undefined;
   try {
     connection = await session.connect(signal);
-    handle = await openTemporary(request, connection, directory, temporary);
+    handle = await openTemporary(request, connection, directory, temporary).catch(async (error: unknown) => {
+      if (!hadConnection || !connection.isLost) throw error;
+      // The older connection had died unnoticed: once more, and without the file that it may have made.
+      connection = await session.connect(signal);
+      await removeIfThere(remoteFiles(session, signal), temporary);
+      return openTemporary(request, connection, directory, temporary);
+    });
   } catch (error) {
     throw await explain(error);
   }
@@ -116,9 +123,7 @@ export async function openSftpWriter(request: SftpWriterRequest): Promise<Object
     }
     try {
       const files = remoteFiles(session, late);
-      await files.unlink(temporary).catch((error: unknown) => {
-        if (!hasStatus(error, sftpStatus.noSuchFile)) throw error;
-      });
+      await removeIfThere(files, temporary);
       await removeEmptyDirectories(files, root, directory);
     } catch (error) {
       const why = error instanceof Error ? error.message : String(error);
