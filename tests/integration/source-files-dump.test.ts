@@ -24,8 +24,8 @@ import { needs } from "../support/requirement.ts";
 const never = new AbortController().signal;
 const isRoot = process.geteuid?.() === 0;
 const testWithTar = needs("tar");
-const testWithMount = isRoot ? needs("mount", "umount") : test.skip;
-const testAsNobody = isRoot ? needs("setpriv") : test.skip;
+const testWithMount = needs(...(isRoot ? ["mount", "umount"] : ["root"]));
+const testAsNobody = needs(isRoot ? "setpriv" : "root");
 
 /** Takes a dump and calls `meddle` after a few chunks, while most of it is still unread. */
 async function dumpWhile(source: Source, meddle: () => void): Promise<TakenDump> {

@@ -22,7 +22,7 @@ import { makeBackup, makeRun, makeVerification } from "../../src/ports/state-sto
 import type { StateStore } from "../../src/ports/state-store.ts";
 import { needs } from "../support/requirement.ts";
 
-const testWithMount = process.geteuid?.() === 0 ? needs("mount", "umount") : test.skip;
+const testWithMount = needs(...(process.geteuid?.() === 0 ? ["mount", "umount"] : ["root"]));
 
 interface Bench extends AsyncDisposable {
   readonly directory: string;
@@ -53,10 +53,21 @@ function makeBench(): Bench {
   };
 }
 
+/** A process of its own that writes to the store until it is killed. */
 async function startWriter(url: string, id: string): Promise<ChildProcess> {
-  const writer = spawn(process.execPath, [join(import.meta.dir, "../support/state-store-writer.ts"), url, id], {
-    stdio: ["ignore", "pipe", "inherit"],
-  });
+  const adapter = join(import.meta.dir, "../../src/adapters/state-store/open-state-store.ts");
+  const code = `
+    import { openStateStore } from ${JSON.stringify(adapter)};
+    const store = await openStateStore(${JSON.stringify(url)});
+    await store.migrate();
+    await store.createRun(${JSON.stringify(makeRun(id))});
+    console.log("started");
+    for (let count = 1; ; count++) {
+      const line = (message) => ({ at: count, level: "info", message, stage: "dump" });
+      await store.appendLog(${JSON.stringify(id)}, [line("first"), line("second")]);
+      await store.updateRun(${JSON.stringify(id)}, { bytes: count, heartbeatAt: count });
+    }`;
+  const writer = spawn(process.execPath, ["-e", code], { stdio: ["ignore", "pipe", "inherit"] });
   await new Promise((resolve) => writer.stdout.once("data", resolve));
   return writer;
 }

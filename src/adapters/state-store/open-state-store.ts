@@ -9,17 +9,13 @@ export async function openStateStore(databaseUrl: string): Promise<StateStore> {
   if (scheme === "sqlite" || scheme === "file") {
     const path = databaseUrl.slice(scheme.length + 1).replace(/^\/\/(?=\/)/, "");
     if (path === "") throw invalidUrl("it names no file");
-    const [{ openSqliteEngine }, { createSqlStateStore }] = await Promise.all([
-      import("./sqlite/index.ts"),
-      import("./sql-state-store.ts"),
-    ]);
+    const { openSqliteEngine } = await import("./sqlite/index.ts");
+    const { createSqlStateStore } = await import("./sql-state-store.ts");
     return createSqlStateStore(openSqliteEngine(path));
   }
   if (scheme === "postgres" || scheme === "postgresql") {
-    const [{ openPostgresEngine }, { createSqlStateStore }] = await Promise.all([
-      import("./postgres/index.ts"),
-      import("./sql-state-store.ts"),
-    ]);
+    const { openPostgresEngine } = await import("./postgres/index.ts");
+    const { createSqlStateStore } = await import("./sql-state-store.ts");
     return createSqlStateStore(openPostgresEngine(databaseUrl));
   }
   throw invalidUrl(`its scheme is ${scheme === undefined ? "missing" : scheme}`);

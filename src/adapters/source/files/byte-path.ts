@@ -14,7 +14,7 @@ export function toFsPath(path: string): string | Buffer {
 /** For people: readable UTF-8, control characters and undecodable bytes visible, so that no name can fake a line. */
 export function showPath(path: string): string {
   const text = Buffer.from(path, "latin1").toString("utf8");
-  // oxlint-disable-next-line no-control-regex
+  // oxlint-disable-next-line no-control-regex -- they are what has to be made visible
   return text.replace(/[\x00-\x1f\x7f\u0080-\u009f\u2028\u2029]/g, (character) =>
     character === "\n" ? "\\n" : `\\x${character.charCodeAt(0).toString(16).padStart(2, "0")}`,
   );

@@ -223,6 +223,5 @@ try {
 }
 process.stdout.write(JSON.stringify(reply));
 
-/** Stands for the source text when this file is imported with type "text". */
-// oxlint-disable-next-line import/no-default-export
+// oxlint-disable-next-line import/no-default-export -- stands for the source text when this file is imported as text
 export default "";
