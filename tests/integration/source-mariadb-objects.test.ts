@@ -1,23 +1,8 @@
 // Everything of a rich MariaDB database comes back.
 
-import { afterAll, beforeAll } from "bun:test";
-import { startMariadbServer } from "../support/mariadb-server.ts";
-import { describeFamilyObjects, openBench, type Bench } from "../support/mysql-family-objects.ts";
-import { backupUser, canary } from "../support/mysql-family-sample.ts";
-import { createUser, type FamilyServer } from "../support/mysql-family-server.ts";
-import { needs } from "../support/requirement.ts";
+import { describeFamilyObjects } from "../support/mysql-family-objects.ts";
+import { useMariadb } from "../support/use-mysql-family.ts";
 
-let server: FamilyServer;
-let bench: Bench;
+const { label, test, bench } = useMariadb("--event-scheduler=ON");
 
-beforeAll(async () => {
-  server = await startMariadbServer("--event-scheduler=ON");
-  await createUser(server, backupUser, canary, "ALL PRIVILEGES ON *.*");
-  bench = await openBench(server);
-}, 90_000);
-afterAll(async () => {
-  await bench[Symbol.asyncDispose]();
-  await server[Symbol.asyncDispose]();
-});
-
-describeFamilyObjects("MariaDB", () => bench, needs("mariadbd", "mariadb", "mariadb-dump"));
+describeFamilyObjects(label, bench, test);

@@ -1,24 +1,8 @@
 // Everything of a rich MySQL database comes back.
 
-import { afterAll, beforeAll } from "bun:test";
-import { startMysqlServer } from "../support/mysql-server.ts";
-import { describeFamilyObjects, openBench, type Bench } from "../support/mysql-family-objects.ts";
-import { backupUser, canary } from "../support/mysql-family-sample.ts";
-import { createUser, type FamilyServer } from "../support/mysql-family-server.ts";
-import { needs } from "../support/requirement.ts";
-import { toolPath } from "../support/tools.ts";
+import { describeFamilyObjects } from "../support/mysql-family-objects.ts";
+import { useMysql } from "../support/use-mysql-family.ts";
 
-let server: FamilyServer;
-let bench: Bench;
+const { label, test, bench } = useMysql("--event-scheduler=ON");
 
-beforeAll(async () => {
-  server = await startMysqlServer("--event-scheduler=ON");
-  await createUser(server, backupUser, canary, "ALL PRIVILEGES ON *.*");
-  bench = await openBench(server);
-}, 90_000);
-afterAll(async () => {
-  await bench[Symbol.asyncDispose]();
-  await server[Symbol.asyncDispose]();
-});
-
-describeFamilyObjects("MySQL", () => bench, needs(toolPath("mysqld"), toolPath("mysql"), toolPath("mysqldump")));
+describeFamilyObjects(label, bench, test);
