@@ -1,25 +1,46 @@
-// `npm run bench`: product and plain pipelines in turn, on data of its own. Options: --only postgres,mariadb,files,start
-// --gb N --big-gb N --rounds N --write (puts the table into docs/benchmarks.md).
+// `npm run bench`: product and plain pipelines in turn, on data of its own, with medians and ratios. Options:
+// --only postgres,storages,mariadb,files,start --gb N --big-gb N --small-files N --big-file-gb N --rounds N
+// --write (puts the table into docs/benchmarks.md). BENCH_DIR says where the data goes (some 25 GB for the full run).
 
+import { join } from "node:path";
 import { parseArgs } from "node:util";
+import { benchFiles } from "./bench/files.ts";
+import { benchMariadb } from "./bench/mariadb.ts";
 import { benchPostgres } from "./bench/postgres.ts";
 import { renderReport } from "./bench/report.ts";
+import { benchStart } from "./bench/start.ts";
+import { benchStorages } from "./bench/storages.ts";
 import { openWorld } from "./bench/world.ts";
 
 const { values } = parseArgs({
   options: {
-    only: { type: "string", default: "postgres" },
+    only: { type: "string", default: "start,postgres,storages,mariadb,files" },
     gb: { type: "string", default: "1" },
     "big-gb": { type: "string", default: "8" },
+    "small-files": { type: "string", default: "100000" },
+    "big-file-gb": { type: "string", default: "2" },
     rounds: { type: "string", default: "3" },
+    write: { type: "boolean", default: false },
   },
 });
-const only = new Set(values.only.split(","));
+const wanted = new Set(values.only.split(","));
 const rounds = Number(values.rounds);
+const gigabytes = Number(values.gb);
 {
   await using world = await openWorld();
-  if (only.has("postgres")) {
-    await benchPostgres(world, { gigabytes: Number(values.gb), bigGigabytes: Number(values["big-gb"]), rounds });
-  }
+  if (wanted.has("start")) await benchStart(world, rounds);
+  if (wanted.has("postgres")) await benchPostgres(world, { gigabytes, bigGigabytes: Number(values["big-gb"]), rounds });
+  if (wanted.has("storages")) await benchStorages(world, gigabytes, rounds);
+  if (wanted.has("mariadb")) await benchMariadb(world, gigabytes, rounds);
+  if (wanted.has("files"))
+    await benchFiles(world, Number(values["small-files"]), Number(values["big-file-gb"]), rounds);
 }
-process.stdout.write(`${renderReport(`npm run bench -- ${process.argv.slice(2).join(" ")}`.trim())}\n`);
+const flags = process.argv.slice(2).filter((flag) => flag !== "--write");
+const report = renderReport(["npm run bench", ...(flags.length > 0 ? ["--", ...flags] : [])].join(" "));
+process.stdout.write(`${report}\n`);
+if (values.write) {
+  const path = join(import.meta.dir, "../docs/benchmarks.md");
+  const text = await Bun.file(path).text();
+  const [before, after] = [text.split("<!-- begin table -->")[0]!, text.split("<!-- end table -->")[1]!];
+  await Bun.write(path, `${before}<!-- begin table -->\n\n${report}\n\n<!-- end table -->${after}`);
+}

@@ -5,7 +5,7 @@ import { randomBytes } from "node:crypto";
 import { mkdir } from "node:fs/promises";
 import { hostname } from "node:os";
 import { AppError, toAppError } from "./domain/error.ts";
-import type { Configuration, Settings } from "./domain/project/project.ts";
+import type { Configuration, EncryptionSpec, Project, Settings } from "./domain/project/project.ts";
 import { redact, redactEvent } from "./domain/run/redact.ts";
 import type { RunEvent } from "./domain/run/run.ts";
 import type { App, AppOptions, CliContext, ConfigTools, GlobalOptions, InitTools, KeyTools } from "./cli/context.ts";
@@ -124,7 +124,8 @@ function keyTools(): KeyTools {
         storages,
         decryptScript: String(decryptScript),
       });
-      await writeFile(file, kit, { mode: 0o600, flag: "wx" }).catch((error: NodeJS.ErrnoException) => {
+      await writeFile(file, kit, { mode: 0o600, flag: "wx" }).catch((cause: unknown) => {
+        const error = cause as NodeJS.ErrnoException;
         throw new AppError(
           error.code === "EEXIST" ? "object_exists" : "storage_failed",
           `${file} cannot be written (${error.code})`,
@@ -209,8 +210,7 @@ async function openApp(context: CliContext, options: AppOptions): Promise<App> {
         import("./adapters/payload/open-payload.ts"),
         import("./adapters/payload/read-file.ts"),
       ]);
-      const openCipher = (scheme: string) =>
-        deps.openCipher(project?.encryption?.type === scheme ? project.encryption : { type: scheme, settings: {} });
+      const openCipher = (scheme: string) => deps.openCipher(cipherOfFile(scheme, project, registries));
       return openPayload(readFileStream(file), { codecs, openCipher, signal: fileSignal });
     },
     async openBundle(file, project, fileSignal) {
@@ -337,6 +337,16 @@ function sourceAt(url: string, registries: Registries): ReturnType<Deps["sourceA
   }
   const database = "path" in settings ? path : server.name;
   return { spec: { name: "database", type, settings: result.data }, database };
+}
+
+/** The project's own settings; else BACKUPCTL_PASSWORD where the scheme has passwords; else the installation's key. */
+function cipherOfFile(scheme: string, project: Project | null, registries: Registries): EncryptionSpec {
+  if (project?.encryption?.type === scheme) return project.encryption;
+  const password = process.env["BACKUPCTL_PASSWORD"];
+  const given = find(registries.ciphers, "encryption", scheme).config.safeParse(
+    password === undefined ? {} : { password },
+  );
+  return { type: scheme, settings: given.success ? given.data : {} };
 }
 
 function find<T extends { readonly type: string }>(definitions: readonly T[], noun: string, type: string): T {

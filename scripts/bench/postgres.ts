@@ -20,7 +20,8 @@ export async function benchPostgres(world: World, sizes: PostgresSizes): Promise
   await using server = await startTestServer({
     settings: ["fsync=off", "max_wal_size=4GB", "autovacuum=off", "shared_buffers=256MB"],
   });
-  await fill(server, "bench", sizes.gigabytes);
+  await createTestDatabase(server, "bench");
+  await fillEvents(server, "bench", sizes.gigabytes);
   const { host } = server.admin;
   const socket = `-h ${host} -p ${server.admin.port} -U ${server.admin.user}`;
   const pg = (tool: string): string => join(server.binDir, tool);
@@ -121,14 +122,12 @@ export async function benchPostgres(world: World, sizes: PostgresSizes): Promise
   await clear();
 }
 
-async function fill(
-  server: Awaited<ReturnType<typeof startTestServer>>,
-  name: string,
-  gigabytes: number,
-): Promise<void> {
-  await createTestDatabase(
-    server,
-    name,
+type Server = Awaited<ReturnType<typeof startTestServer>>;
+
+/** Text that compresses about as business data does. */
+export async function fillEvents(server: Server, database: string, gigabytes: number): Promise<void> {
+  await server.run(
+    database,
     "CREATE TABLE events(id bigint, at timestamptz, customer int, kind text, amount numeric(12,2), payload text)",
     `INSERT INTO events
      SELECT i, timestamptz '2024-01-01' + i * interval '7 seconds', i % 50021, (ARRAY['order','refund','visit','login'])[1 + i % 4],

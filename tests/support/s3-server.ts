@@ -148,11 +148,12 @@ function operationOf({ method, query }: HttpRequest, key: string): S3Operation {
 if (import.meta.main) {
   const { values } = (await import("node:util")).parseArgs({
     args: Bun.argv.slice(2),
-    options: { fast: { type: "boolean" }, port: { type: "string" } },
+    options: { fast: { type: "boolean" }, port: { type: "string" }, secret: { type: "string" } },
   });
   const server = await startS3Server({
     behaviour: { hashes: values.fast !== true },
     ...(values.port === undefined ? {} : { port: Number(values.port) }),
+    ...(values.secret === undefined ? {} : { credentials: { accessKey: "AKIATEST", secretKey: values.secret } }),
   });
   console.log(JSON.stringify({ endpoint: server.endpoint, bucket, ...server.credentials }));
   for (const signal of ["SIGINT", "SIGTERM"] as const) {

@@ -8,7 +8,8 @@ const readBytes = 1024 * 1024;
 
 /** Throws `object_not_found` or `storage_failed`; the file must be as long at the end as it was at the beginning. */
 export async function* readFileStream(path: string): ByteStream {
-  const file = await open(path, "r").catch((error: NodeJS.ErrnoException) => {
+  const file = await open(path, "r").catch((cause: unknown) => {
+    const error = cause as NodeJS.ErrnoException;
     throw new AppError(
       error.code === "ENOENT" ? "object_not_found" : "storage_failed",
       `${path} cannot be read (${error.code})`,
