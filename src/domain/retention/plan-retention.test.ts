@@ -150,7 +150,31 @@ describe("limits", () => {
     ]);
   });
 
+  test("a backup of just the age of a limit stays", () => {
+    const backups = [
+      backup("a", now),
+      backup("b", now - 7 * dayMs),
+      backup("c", now - 7 * dayMs - 1),
+      backup("s", now - 7 * dayMs, { type: "safety" }),
+    ];
+    for (const [policy, more] of [
+      [{ maxAgeDays: 7 }, {}],
+      [{ localDays: 7 }, { isBaseDir: true }],
+      [{ keepLast: 9 }, { maxRetentionDays: 7 }],
+    ] as const) {
+      expect(removedIds(planRetention(backups, policy, { ...context, ...more }))).toEqual(["c"]);
+    }
+  });
+
+  test("a limit of 1 is a rule, for itself and for the limit of all backups", () => {
+    const limited = { ...context, maxRetentionDays: 2 };
+    for (const policy of [{ maxAgeDays: 1 }, { localDays: 1 }, { maxTotalSizeBytes: 1 }, { keepLast: 1 }]) {
+      expect(removedIds(planRetention(daily(4), policy, limited))).toContain("d3");
+    }
+  });
+
   test("a limit of 0 is no limit", () => {
+    expect(removedIds(planRetention(daily(9), { keepLast: 9 }, { ...context, maxRetentionDays: 0 }))).toEqual([]);
     const policy = { maxAgeDays: 0, localDays: 0, maxTotalSizeBytes: 0 };
     const strict = { ...context, isBaseDir: true, maxRetentionDays: 0 };
     expect(removedIds(planRetention(daily(900), policy, strict))).toEqual([]);

@@ -41,12 +41,12 @@ test("a set is a project, a storage and a schedule with a retention of its own",
   const sets = retentionSets(
     project,
     [
+      backup("f", null, ["local"], "other"),
       backup("a", null, ["local", "offsite"]),
       backup("b", "hourly", ["local"]),
       backup("c", "nightly", ["local"]),
       backup("d", "gone", ["local"]),
       backup("e", "forgetting", ["local"]),
-      backup("f", null, ["local"], "other"),
     ],
     "UTC",
   );

@@ -50,9 +50,10 @@ function formatterOf(timeZone: string): Intl.DateTimeFormat {
 
 /** Throws `config_invalid` for a time zone that is not known. */
 export function localTimeOf(epochMs: number, timeZone: string): LocalTime {
+  type Field = Exclude<keyof LocalTime, "offsetMinutes">;
   const fields: Record<string, number> = {};
   for (const { type, value } of formatterOf(timeZone).formatToParts(epochMs)) fields[type] = Number(value);
-  const { year = 0, month = 0, day = 0, hour = 0, minute = 0, second = 0 } = fields;
+  const { year, month, day, hour, minute, second } = fields as Record<Field, number>;
   const localMs = Date.UTC(year, month - 1, day, hour, minute, second);
   const offsetMinutes = (localMs - Math.floor(epochMs / 1000) * 1000) / 60_000;
   return { year, month, day, hour, minute, second, offsetMinutes };
