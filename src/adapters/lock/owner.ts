@@ -29,10 +29,6 @@ export function isOwnerDead(owner: RunOwner): boolean {
   return judgeOwner(owner) === "dead";
 }
 
-export function isSameOwner(a: RunOwner, b: RunOwner): boolean {
-  return a.host === b.host && a.bootId === b.bootId && a.pid === b.pid && a.startTicks === b.startTicks;
-}
-
 export function judgeOwner(owner: RunOwner): OwnerState {
   const self = currentOwner();
   if (owner.host !== self.host) return "unseen";
