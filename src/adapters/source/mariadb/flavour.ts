@@ -42,13 +42,12 @@ export const mariadbFlavour: Flavour = {
     const { mode, ca_path } = config.tls;
     // Clients from 11.4 demand TLS unless told otherwise, older ones do not ask for it: so it is always said.
     if (!encrypted) return ["loose-skip-ssl", "loose-skip-ssl-verify-server-cert"];
-    const checks = mode.startsWith("verify");
-    const authority = checks || (mode === "require" && ca_path !== undefined) ? caPath : undefined;
+    const checksAuthority = mode.startsWith("verify") || (mode === "require" && ca_path !== undefined);
     return [
       "ssl=1",
-      ...(authority === undefined ? [] : [optionLine("ssl-ca", authority)]),
-      // There is no check of the authority alone: verify-ca is checked by our own connection, and here like verify-full.
-      checks ? "ssl-verify-server-cert=1" : "loose-skip-ssl-verify-server-cert",
+      // With an authority the chain is checked in any case; the option below is about the host name.
+      ...(checksAuthority && caPath !== undefined ? [optionLine("ssl-ca", caPath)] : []),
+      mode === "verify-full" ? "ssl-verify-server-cert=1" : "loose-skip-ssl-verify-server-cert",
     ];
   },
   dumpArgs: (server, toolVersion) => (keepsHistory(server.version, toolVersion) ? ["--dump-history"] : []),
