@@ -1,0 +1,261 @@
+// A whole world of ports in memory for the use cases: storages, a server, a state store, a lock, a clock, hooks.
+// Everything in it can be made to fail; nothing of it touches a disk or a network.
+
+import { openBundle } from "../../src/adapters/bundle/read-bundle.ts";
+import { bundlePath, writeBundle } from "../../src/adapters/bundle/write-bundle.ts";
+import { open as openAes } from "../../src/adapters/cipher/aes-256-gcm/index.ts";
+import { formatKeyToken } from "../../src/adapters/cipher/key-material.ts";
+import { codecs } from "../../src/adapters/codec/index.ts";
+import { openMemoryLock, type MemoryLockPlace } from "../../src/adapters/lock/memory/index.ts";
+import { openPayload } from "../../src/adapters/payload/open-payload.ts";
+import {
+  createMemoryState,
+  openMemoryStateStore,
+  type MemoryState,
+} from "../../src/adapters/state-store/memory/index.ts";
+import { AppError } from "../../src/domain/error.ts";
+import type { Project, Settings } from "../../src/domain/project/project.ts";
+import type { RunEvent } from "../../src/domain/run/run.ts";
+import type { Cipher } from "../../src/ports/cipher.ts";
+import type { HookRequest, HookResult } from "../../src/ports/hook.ts";
+import type { Notice } from "../../src/ports/notifier.ts";
+import type { StateStore } from "../../src/ports/state-store.ts";
+import type { CrashPoint, Deps } from "../../src/usecases/deps.ts";
+import { recordRunEvents } from "../../src/usecases/record-run-events.ts";
+import { createFakeClock, type FakeClock } from "./fake-clock.ts";
+import { createFakeServer, openFakeSource, type FakeServer } from "./fake-source.ts";
+import { openFakeStore, type FakeStore } from "./fake-store.ts";
+
+export interface TestDepsOptions {
+  /** Names of storages; the project uses them all. */
+  readonly storages?: readonly string[];
+  readonly project?: Partial<Project>;
+  readonly settings?: Partial<Settings>;
+  /** Encrypts with a real aes-256-gcm. */
+  readonly encrypted?: boolean;
+}
+
+export interface TestDeps {
+  readonly deps: Deps;
+  project: Project;
+  readonly server: FakeServer;
+  readonly clock: FakeClock;
+  readonly events: RunEvent[];
+  readonly notices: Notice[];
+  readonly memory: MemoryState;
+  readonly locks: MemoryLockPlace;
+  /** Directories as storages, by path. */
+  readonly directories: Map<string, FakeStore>;
+  /** Files for `openFile`, by path. */
+  readonly files: Map<string, Uint8Array>;
+  readonly hookCalls: HookRequest[];
+  /** Errors of the state store that the recorder reported. */
+  readonly storeErrors: unknown[];
+  readonly points: CrashPoint[];
+  readonly signal: AbortSignal;
+  /** What the next calls do, until a test changes it again. */
+  readonly knobs: {
+    hook: (request: HookRequest) => Promise<HookResult>;
+    onPoint: (point: CrashPoint) => void;
+    onEvent: (event: RunEvent) => void;
+    /** Every call of the state store asks here first. */
+    onState: (method: string) => void | Promise<void>;
+    cipher?: () => Promise<Cipher>;
+    openStorage: (name: string) => void;
+    notify: (notice: Notice) => void;
+  };
+  store(name: string): FakeStore;
+  abort(reason?: unknown): void;
+  flush(): Promise<void>;
+  /** Lines of the log, as `warn: text`. */
+  log(): readonly string[];
+  /** Loses the state store as a deleted file does. */
+  loseState(): void;
+}
+
+const key = formatKeyToken(new Uint8Array(32).fill(7));
+const hour = 3_600_000;
+
+export const day = 24 * hour;
+
+export function openTestDeps(options: TestDepsOptions = {}): TestDeps {
+  const storages = options.storages ?? ["one", "two"];
+  const stores = new Map(storages.map((name) => [name, openFakeStore(`memory:${name}`)]));
+  const server = createFakeServer({
+    shop: { orders: Array.from({ length: 200 }, (_, id) => `order ${id} of somebody`), ünï: ["☕"], empty: [] },
+  });
+  const clock = createFakeClock();
+  const events: RunEvent[] = [];
+  const notices: Notice[] = [];
+  const memory = createMemoryState();
+  const locks: MemoryLockPlace = { holders: new Map() };
+  const directories = new Map<string, FakeStore>();
+  const files = new Map<string, Uint8Array>();
+  const hookCalls: HookRequest[] = [];
+  const storeErrors: unknown[] = [];
+  const points: CrashPoint[] = [];
+  const controller = new AbortController();
+  const knobs: TestDeps["knobs"] = {
+    hook: async () => ({ exitCode: 0, durationMs: 1 }),
+    onPoint: () => {},
+    onEvent: () => {},
+    onState: () => {},
+    openStorage: () => {},
+    notify: () => {},
+  };
+  const state = guardState(openMemoryStateStore(memory), (method) => knobs.onState(method));
+  const recorder = recordRunEvents({ state, clock }, (error) => storeErrors.push(error));
+  let drawn = 0;
+
+  const deps: Deps = {
+    clock,
+    settings: { ...defaultSettings, ...options.settings },
+    owner: { host: "here", bootId: "boot", pid: 1, startTicks: "1" },
+    program: { version: "1.2.3", host: "here", platform: "linux-x64" },
+    lock: openMemoryLock({ place: locks }),
+    hooks: {
+      async run(request) {
+        hookCalls.push(request);
+        return knobs.hook(request);
+      },
+    },
+    state,
+    codecs,
+    // Each call other bytes, and the same in every run of a test.
+    random: (length) =>
+      new Uint8Array(new Bun.CryptoHasher("sha512").update(`draw ${++drawn}`).digest()).slice(0, length),
+    emit(event) {
+      events.push(event);
+      recorder.emit(event);
+      knobs.onEvent(event);
+    },
+    openSource: async (spec) => openFakeSource(server, spec),
+    settingsAt: (spec, database) => ({ ...(spec.settings as object), database }),
+    sourceAt: (url) => ({ spec: { name: "database", type: "postgres", settings: { database: url } }, database: url }),
+    async openFile(file, project, signal) {
+      const bytes = files.get(file);
+      if (bytes === undefined) throw new AppError("usage", `there is no file ${file}`);
+      const openCipher = (): Promise<Cipher> =>
+        deps.openCipher(project?.encryption ?? { type: "aes-256-gcm", settings: {} });
+      return openPayload(oneChunk(bytes), { codecs, openCipher, signal });
+    },
+    async openBundle(file, project, signal) {
+      return openBundle((await deps.openFile(file, project, signal)).stream);
+    },
+    writeBundle: (manifest, openPart) => writeBundle({ manifest, openPart, gzip: codecs.gzip }),
+    bundlePath,
+    async openStorage(name) {
+      knobs.openStorage(name);
+      const store = stores.get(name);
+      if (store === undefined) throw new AppError("config_invalid", `there is no storage ${name}`);
+      return store;
+    },
+    async openDirectory(path) {
+      const directory = directories.get(path) ?? openFakeStore(path);
+      directories.set(path, directory);
+      return directory;
+    },
+    async openCipher() {
+      if (knobs.cipher !== undefined) return knobs.cipher();
+      return openAes({}, { tmpDir: "/nowhere", tools: {}, defaultKey: async () => ({ secret: key, keyId: "test" }) });
+    },
+    async openNotifier(channel) {
+      return {
+        type: channel.type,
+        async send(notice) {
+          knobs.notify(notice);
+          notices.push(notice);
+        },
+      };
+    },
+    findProject: () => world.project,
+    relieveMemory: () => {},
+    reach(point) {
+      points.push(point);
+      knobs.onPoint(point);
+    },
+  };
+  const world: TestDeps = {
+    deps,
+    project: {
+      ...defaultProject,
+      storages,
+      encryption: options.encrypted === true ? { type: "aes-256-gcm", settings: {} } : null,
+      ...options.project,
+    },
+    server,
+    clock,
+    events,
+    notices,
+    memory,
+    locks,
+    directories,
+    files,
+    hookCalls,
+    storeErrors,
+    points,
+    signal: controller.signal,
+    knobs,
+    store(name) {
+      const store = stores.get(name);
+      if (store === undefined) throw new Error(`the test has no storage ${name}`);
+      return store;
+    },
+    abort: (reason = new AppError("cancelled", "somebody pressed Ctrl-C")) => controller.abort(reason),
+    flush: () => recorder.flush(),
+    log: () => events.flatMap((event) => (event.type === "log" ? [`${event.line.level}: ${event.line.message}`] : [])),
+    loseState() {
+      for (const map of [memory.runs, memory.stages, memory.logs, memory.backups]) map.clear();
+    },
+  };
+  return world;
+}
+
+async function* oneChunk(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
+  yield bytes;
+}
+
+function guardState(state: StateStore, ask: (method: string) => void | Promise<void>): StateStore {
+  return new Proxy(state, {
+    get(target, name: keyof StateStore) {
+      const value: unknown = target[name];
+      if (typeof value !== "function") return value;
+      return async (...args: unknown[]) => {
+        await ask(String(name));
+        return (value as (...given: unknown[]) => unknown).apply(target, args);
+      };
+    },
+  });
+}
+
+const defaultSettings: Settings = {
+  baseDir: "/base",
+  tmpDir: "/base/.tmp",
+  timeZone: "UTC",
+  databaseUrl: "sqlite::memory:",
+  encryptionKey: null,
+  encryptionKeyFile: "/base/key",
+  diskMinFreeBytes: 0,
+  retryCount: 0,
+  retryDelayMs: 1_000,
+  stallTimeoutMs: 5_000,
+  safetyBackupDays: 7,
+  maxRetentionDays: null,
+  logLevel: "info",
+  tools: {},
+};
+
+const defaultProject: Project = {
+  name: "shop",
+  enabled: true,
+  sources: [{ name: "database", type: "postgres", settings: { database: "shop" } }],
+  storages: [],
+  schedules: [],
+  compression: { algorithm: "gzip", level: 1 },
+  encryption: null,
+  retention: null,
+  hooks: { timeoutMs: 1_000 },
+  verification: { enabled: false, level: "checksum", rowCounts: "exact", drillOn: "project" },
+  channels: [],
+  timeoutMs: null,
+};
