@@ -26,14 +26,16 @@ test("a process that has ended is dead", async () => {
 });
 
 test("a process that was killed but not yet buried is dead", async () => {
-  // The outer shell replaces itself by a program that never waits for its child.
-  const parent = spawn("sh", ["-c", "sh -c 'kill -9 $$' & echo $!; exec sleep 60"], {
-    stdio: ["ignore", "pipe", "ignore"],
-  });
+  // The shell replaces itself by a program that never waits for its child; only then may the child be killed.
+  const parent = spawn("sh", ["-c", "sleep 60 & echo $!; exec sleep 61"], { stdio: ["ignore", "pipe", "ignore"] });
   const [line] = (await once(parent.stdout, "data")) as [Buffer];
   const pid = Number(line.toString());
-  const stat = async (): Promise<string> => await Bun.file(`/proc/${pid}/stat`).text();
+  const read = (name: string): Promise<string> => Bun.file(`/proc/${name}`).text();
+  const stat = (): Promise<string> => read(`${pid}/stat`);
+  for (let i = 0; i < 100 && !(await read(`${parent.pid}/cmdline`)).startsWith("sleep"); i++) await Bun.sleep(20);
+  process.kill(pid, "SIGKILL");
   for (let i = 0; i < 100 && !(await stat()).includes(") Z "); i++) await Bun.sleep(20);
+  expect(await stat()).toContain(") Z ");
   const ticks = (await stat()).split(") ")[1]!.split(" ")[19]!;
   const namespace = self.startTicks.split("/")[1];
   const dead = isOwnerDead({ ...self, pid, startTicks: namespace === undefined ? ticks : `${ticks}/${namespace}` });
