@@ -9,7 +9,7 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { findMutants, type Mutant } from "./mutate/find-mutants.ts";
-import { openParser } from "./mutate/parse-source.ts";
+import { openParser } from "./syntax/parse-source.ts";
 import { openWorkplace, type Workplace } from "./mutate/workplace.ts";
 
 const root = join(import.meta.dir, "..");

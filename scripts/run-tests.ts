@@ -2,7 +2,7 @@
 // reports/summary.json. A run is good only if every process ended with 0 and its report counts no failure: after a load
 // error Bun's report shows no failure at all.
 //
-//   scripts/run-tests.ts [unit|integration|e2e|PART-OF-A-PATH ...] [--coverage]
+//   scripts/run-tests.ts [unit|integration|e2e|PART-OF-A-PATH ...]
 
 import { mkdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -45,7 +45,7 @@ function chooseJobs(words: readonly string[]): Job[] {
   return all.filter(({ suite, targets }) => words.some((word) => suite === word || targets[0]?.includes(word)));
 }
 
-async function runJob(job: Job, coverage: boolean): Promise<Counts> {
+async function runJob(job: Job): Promise<Counts> {
   const folder = join(reports, job.suite, job.name.replaceAll("/", "-"));
   await mkdir(folder, { recursive: true });
   const report = join(folder, "junit.xml");
@@ -58,7 +58,6 @@ async function runJob(job: Job, coverage: boolean): Promise<Counts> {
       `--timeout=${testTimeoutMs}`,
       "--reporter=junit",
       `--reporter-outfile=${report}`,
-      ...(coverage ? ["--coverage", "--coverage-reporter=lcov", `--coverage-dir=${folder}`] : []),
     ],
     { cwd: root, stdin: "ignore", stdout: "pipe", stderr: "pipe", timeout: processTimeoutMs, killSignal: "SIGKILL" },
   );
@@ -82,14 +81,14 @@ async function runJob(job: Job, coverage: boolean): Promise<Counts> {
   return counts;
 }
 
-const words = process.argv.slice(2).filter((word) => !word.startsWith("--"));
+const words = process.argv.slice(2);
 const jobs = chooseJobs(words);
 await rm(join(reports, "summary.json"), { force: true });
 for (const suite of new Set(jobs.map((job) => job.suite)))
   await rm(join(reports, suite), { recursive: true, force: true });
 
 let counts = emptyCounts;
-for (const job of jobs) counts = sumCounts(counts, await runJob(job, process.argv.includes("--coverage")));
+for (const job of jobs) counts = sumCounts(counts, await runJob(job));
 
 await mkdir(reports, { recursive: true });
 await writeFile(join(reports, "summary.json"), `${JSON.stringify(counts)}\n`);

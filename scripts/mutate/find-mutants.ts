@@ -1,6 +1,6 @@
 // Small mistakes that a careful test would notice: an operator, a condition, a constant, a value returned, a call left out.
 
-import { childrenOf, kindOf, type Node, type SourceFile } from "./parse-source.ts";
+import { childrenOf, kindOf, type Node, type SourceFile } from "../syntax/parse-source.ts";
 
 export interface Mutant {
   readonly start: number;
