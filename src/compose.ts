@@ -9,6 +9,7 @@ import type { Configuration, EncryptionSpec, Project, Settings } from "./domain/
 import { redact, redactEvent } from "./domain/run/redact.ts";
 import type { RunEvent } from "./domain/run/run.ts";
 import type { App, AppOptions, CliContext, ConfigTools, GlobalOptions, InitTools, KeyTools } from "./cli/context.ts";
+import { crashAt } from "./adapters/process/crash-point.ts";
 import { drawProgress } from "./cli/draw-progress.ts";
 import { openTerminal } from "./cli/terminal.ts";
 import type { StateStore } from "./ports/state-store.ts";
@@ -161,7 +162,6 @@ async function openApp(context: CliContext, options: AppOptions): Promise<App> {
     { openFileLock },
     { shellHooks },
     { codecs },
-    { crashAt },
     { recordRunEvents },
     { bundlePath, writeBundle },
     { openTemporaryDirectory },
@@ -171,7 +171,6 @@ async function openApp(context: CliContext, options: AppOptions): Promise<App> {
     import("./adapters/lock/file/index.ts"),
     import("./adapters/hook/shell/index.ts"),
     import("./adapters/codec/index.ts"),
-    import("./adapters/process/crash-point.ts"),
     import("./usecases/record-run-events.ts"),
     import("./adapters/bundle/write-bundle.ts"),
     import("./adapters/process/temporary-directory.ts"),
@@ -206,10 +205,8 @@ async function openApp(context: CliContext, options: AppOptions): Promise<App> {
     },
     sourceAt: (url) => sourceAt(url, registries),
     async openFile(file, project, fileSignal) {
-      const [{ openPayload }, { readFileStream }] = await Promise.all([
-        import("./adapters/payload/open-payload.ts"),
-        import("./adapters/payload/read-file.ts"),
-      ]);
+      const { openPayload } = await import("./adapters/payload/open-payload.ts");
+      const { readFileStream } = await import("./adapters/payload/read-file.ts");
       const openCipher = (scheme: string) => deps.openCipher(cipherOfFile(scheme, project, registries));
       return openPayload(readFileStream(file), { codecs, openCipher, signal: fileSignal });
     },

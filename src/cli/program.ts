@@ -117,9 +117,9 @@ function readGlobals(program: Command): GlobalOptions {
 }
 
 /** A whole number of at least `minimum`, for options that take one. */
-export function parseCount(value: unknown, flag: string, minimum = 1): number | undefined {
+export function parseCount(value: OptionValues[string], flag: string, minimum = 1): number | undefined {
   if (value === undefined) return undefined;
   const count = Number(value);
   if (Number.isSafeInteger(count) && count >= minimum) return count;
-  throw new AppError("usage", `${flag} takes a whole number of at least ${minimum}, not ${String(value)}`);
+  throw new AppError("usage", `${flag} takes a whole number of at least ${minimum}, not ${JSON.stringify(value)}`);
 }

@@ -5,7 +5,7 @@
 import { spawn } from "node:child_process";
 import { existsSync } from "node:fs";
 import type { ByteStream } from "../../ports/byte-stream.ts";
-import type { AppError } from "../../domain/error.ts";
+import { toAppError, type AppError } from "../../domain/error.ts";
 
 export interface ToolExit {
   readonly code: number | null;
@@ -163,7 +163,7 @@ export function spawnTool(options: ToolOptions): ToolProcess {
     signal.removeEventListener("abort", onAbort);
     signal.throwIfAborted();
     if (stdinError === undefined && exit.code === 0) await fed;
-    if (stdinError !== undefined) throw stdinError;
+    if (stdinError !== undefined) throw toAppError(stdinError);
     const succeeded = options.succeeded?.(exit) ?? (exit.code === 0 && exit.signal === null);
     if (!succeeded || exit.startError !== null) throw options.fail(exit);
     return exit;

@@ -1,5 +1,6 @@
 import { AppError, toAppError } from "../../domain/error.ts";
 import type { Project } from "../../domain/project/project.ts";
+import type { Run } from "../../domain/run/run.ts";
 import { previewPrune, pruneBackups } from "../../usecases/prune-backups.ts";
 import type { CommandAction } from "../command-spec.ts";
 import type { App, CliContext } from "../context.ts";
@@ -25,12 +26,10 @@ export const command: CommandAction = async (context, [name], options) => {
       }
       const run = await pruneBackups(app.deps, { project, storages, signal: context.signal });
       codes.push(exitCodeOfRun(run));
-      runs.push({ ...runToJson(run), removedBackups: run.result["removedBackups"] ?? 0 });
+      runs.push({ ...runToJson(run), removedBackups: removedBy(run) });
       noteRunError(context, run);
       if (!context.globals.json) {
-        context.terminal.print(
-          `${describeRun(context, run)}, ${String(run.result["removedBackups"] ?? 0)} backups removed`,
-        );
+        context.terminal.print(`${describeRun(context, run)}, ${removedBy(run)} backups removed`);
       }
     } catch (error) {
       const appError = toAppError(error);
@@ -43,6 +42,11 @@ export const command: CommandAction = async (context, [name], options) => {
   if (context.globals.json && options["dryRun"] !== true) context.terminal.print(JSON.stringify({ runs }));
   return projects.length === 1 ? codes[0]! : exitCodeOfRuns(codes);
 };
+
+function removedBy(run: Run): number {
+  const removed = run.result["removedBackups"];
+  return typeof removed === "number" ? removed : 0;
+}
 
 async function preview(
   context: CliContext,

@@ -8,7 +8,7 @@ import type { OptionValues } from "../command-spec.ts";
 import type { App, CliContext } from "../context.ts";
 import { exitCodeOfRun } from "../exit-codes.ts";
 import { describeRun, noteRunError, runToJson } from "../run-view.ts";
-import { agreeOnTerminal, restoreChoices } from "./restore.ts";
+import { agreeOnTerminal, restoreChoices } from "../restore-options.ts";
 
 export async function restoreFrom(
   context: CliContext,
