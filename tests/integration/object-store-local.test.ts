@@ -6,14 +6,11 @@ import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { open } from "../../src/adapters/object-store/local/index.ts";
+import { needs } from "../support/requirement.ts";
 import { checkObjectStore } from "../../src/ports/object-store.check.ts";
 
 const isRoot = process.getuid?.() === 0;
-const testAsRoot: typeof test =
-  isRoot || process.env["CI"] === "true"
-    ? test
-    : (((name: string) =>
-        test.skip(`${name} (needs root, to mount a small disk)`, () => {})) as unknown as typeof test);
+const testAsRoot = needs("root");
 const signal = new AbortController().signal;
 const root = mkdtempSync(join(tmpdir(), "backupctl-full-"));
 

@@ -31,7 +31,7 @@ export function requireListPrefix(prefix: string): void {
 function whatIsWrong(text: string, segments: readonly string[]): string | undefined {
   if (segments.length === 0 || segments.some((segment) => segment === "")) return "a segment is empty";
   if (segments.some((segment) => segment.startsWith("."))) return "a segment begins with a dot";
-  // oxlint-disable-next-line no-control-regex
+  // oxlint-disable-next-line no-control-regex -- control characters are what is looked for
   if (/[\u0000-\u001f\u007f]/.test(text)) return "it holds a control character";
   if (!text.isWellFormed()) return "it is not valid Unicode";
   if (Buffer.byteLength(text) > maxKeyBytes) return `it is longer than ${maxKeyBytes} bytes`;
