@@ -8,6 +8,8 @@ interface Symptom {
   readonly hint: string;
   readonly code?: ErrorCode;
   readonly retryable?: boolean;
+  /** Only of a dump, or only of a restore; else of both. */
+  readonly of?: "source_failed" | "restore_failed";
 }
 
 // pg_dump and pg_restore print no SQLSTATE, so their English words (LC_ALL is C) are all there is.
@@ -51,10 +53,16 @@ const symptoms: readonly Symptom[] = [
   { words: /already exists/, hint: "the target is not empty: use --mode create with a new name, or --mode drop" },
   { words: /query would be affected by row-level security/, hint: "use a role with BYPASSRLS, or the tables' owner" },
   {
+    of: "source_failed",
     words:
       /(relation|table|schema|type|function|column|cache lookup).*(does not exist|failed for)|could not open relation|concurrently (updated|deleted|dropped)/,
     retryable: true,
     hint: "a table was changed or dropped meanwhile: run it again",
+  },
+  {
+    of: "restore_failed",
+    words: /(relation|table|schema|type|function|column|collation|operator class) .*does not exist/,
+    hint: "what is restored refers to something that it does not bring along and the target does not have",
   },
 ];
 
@@ -81,7 +89,10 @@ export function translateToolExit(
       : exit.signal !== null
         ? `was killed by ${exit.signal}`
         : `ended with exit code ${exit.code}`;
-  const symptom = code === "backup_corrupt" ? undefined : symptoms.find((known) => known.words.test(exit.stderr));
+  const symptom =
+    code === "backup_corrupt"
+      ? undefined
+      : symptoms.find((known) => (known.of ?? code) === code && known.words.test(exit.stderr));
   return new AppError(symptom?.code ?? code, `${doing} ${how}${words === "" ? "" : `: ${words}`}`, {
     details: { exitCode: exit.code, signal: exit.signal, stderr: exit.stderr.slice(-4_000) },
     retryable: symptom?.retryable ?? exit.signal !== null,

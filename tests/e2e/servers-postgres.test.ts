@@ -1,0 +1,191 @@
+// PostgreSQL servers of two versions, as a user meets them: backed up by the compiled program to a disk, a bucket and
+// an SFTP server at once, restored in every way it offers, and opened by the stock tools without it.
+
+import { afterAll, beforeAll, describe, expect } from "bun:test";
+import { readdir } from "node:fs/promises";
+import { join } from "node:path";
+import { binaryPath, testWithBinary as test } from "../support/binary.ts";
+import { describeDatabase } from "../support/describe-postgres.ts";
+import { databaseOn, oddName, oddPassword, openOddPostgres, type OddPostgres } from "../support/odd-postgres.ts";
+import { createTestDatabase, type TestServer } from "../support/postgres-server.ts";
+import { threeNames } from "../support/three-storages.ts";
+import type { BackupsJson, RunsJson, World } from "../support/world.ts";
+
+let beds: OddPostgres;
+let old: TestServer;
+let newer: TestServer | undefined;
+beforeAll(async () => {
+  beds = await openOddPostgres();
+  ({ old, newer } = beds);
+}, 90_000);
+afterAll(() => beds[Symbol.asyncDispose](), 60_000);
+
+const odd = oddName;
+const password = oddPassword;
+
+async function expectNothingLeft(world: World): Promise<void> {
+  const left = await readdir(join(world.env["BACKUP_BASE_DIR"]!, ".tmp")).catch(() => []);
+  expect(left).toEqual([]);
+  for (const server of [old, newer]) {
+    const names = (await server?.listDatabases()) ?? [];
+    expect(names.filter((name) => /_(restore|old|drill)_/.test(name))).toEqual([]);
+  }
+}
+
+async function succeed(world: World, ...args: string[]) {
+  const outcome = await world.run(...args);
+  expect({ args, ...outcome }).toMatchObject({ exitCode: 0 });
+  return outcome;
+}
+
+describe("PostgreSQL by the program", () => {
+  for (const [how, options] of [
+    ["as one stream with roles", { globals: true }],
+    ["in parallel", { parallel: 3, globals: true }],
+  ] as const) {
+    test(`everything, ${how}, to three storages at once, comes back on both versions`, async () => {
+      await using world = await beds.openWorld(options, { verification: { enabled: true, level: "restore" } });
+      const before = await describeDatabase(old, odd);
+      const { runs } = await world.json<RunsJson>("run", "shop");
+      expect(runs[0]).toMatchObject({ status: "succeeded", partial: false, error: null });
+      const { backups } = await world.json<BackupsJson>("snapshots", "shop");
+      expect(backups[0]).toMatchObject({ storages: ["disk", "bucket", "box"] });
+      expect(backups[0]!.verified).toMatchObject({ level: "restore", passed: true });
+      for (const storage of threeNames) {
+        const target = `back ${how} "${storage}"`;
+        await succeed(
+          world,
+          "restore",
+          "shop",
+          "latest",
+          "--into-database",
+          target,
+          "--storage",
+          storage,
+          "--jobs",
+          "3",
+        );
+        expect(await describeDatabase(old, target)).toBe(before);
+      }
+      if (newer !== undefined) {
+        const target = `nëw ${how}`;
+        await succeed(world, "restore", "shop", "latest", "--into-database", target, "--target", "newer");
+        const rows = await newer.run(target, "SELECT count(*)::int AS n FROM data.all_types");
+        expect(rows[0]!["n"]).toBe(502);
+      }
+      await expectNothingLeft(world);
+    }, 120_000);
+  }
+
+  test("a database in use is replaced only when its connections may be ended, and is backed up before", async () => {
+    await using world = await beds.openWorld({});
+    await succeed(world, "run", "shop");
+    await createTestDatabase(old, "in use", "CREATE TABLE precious (id int)", "INSERT INTO precious VALUES (42)");
+    const SQL = Bun.SQL;
+    await using session = new SQL({
+      adapter: "postgres",
+      hostname: "127.0.0.1",
+      port: old.port,
+      username: "backup",
+      password,
+      database: "in use",
+      max: 1,
+    });
+    await session`SELECT 1`;
+    const args = ["restore", "shop", "latest", "--into-database", "in use", "--mode", "drop", "--yes"];
+    const refused = await world.run(...args);
+    expect(refused.exitCode).toBe(1);
+    expect(refused.stderr).toContain("--stop-connections");
+    expect(await old.run("in use", "SELECT id FROM precious")).toEqual([{ id: 42 }]);
+    await expectNothingLeft(world);
+
+    await succeed(world, ...args, "--stop-connections");
+    expect(await describeDatabase(old, "in use")).toBe(await describeDatabase(old, odd));
+    const { backups } = await world.json<BackupsJson>("snapshots", "shop");
+    const safety = backups.find(({ type }) => type === "safety")!;
+    await succeed(world, "restore", "shop", safety.id, "--into-database", "from safety");
+    expect(await old.run("from safety", "SELECT id FROM precious")).toEqual([{ id: 42 }]);
+    await expectNothingLeft(world);
+  }, 60_000);
+
+  test("one table, only the schema, only the data", async () => {
+    await using world = await beds.openWorld({});
+    await succeed(world, "run", "shop");
+    const table = '"weird schema"."we""ird"';
+    await succeed(world, "restore", "shop", "latest", "--into-database", "one table", "--table", table);
+    expect(await old.run("one table", `SELECT * FROM ${table} ORDER BY id`)).toEqual([
+      { id: 1, "a.b": "one" },
+      { id: 2, "a.b": "" },
+      { id: 3, "a.b": null },
+    ]);
+    expect(
+      await old.run("one table", "SELECT relname FROM pg_class WHERE relkind = 'r' AND relnamespace > 16383"),
+    ).toEqual([{ relname: 'we"ird' }]);
+    const none = await world.run("restore", "shop", "latest", "--into-database", "no table", "--table", "wierd");
+    expect(none.exitCode).toBe(1);
+    expect(none.stderr).toContain("wierd");
+
+    await succeed(world, "restore", "shop", "latest", "--into-database", "just schema", "--schema-only");
+    expect(await old.run("just schema", "SELECT count(*)::int AS n FROM data.all_types")).toEqual([{ n: 0 }]);
+    await old.run("just schema", "DROP TRIGGER touch ON data.parent");
+    const filled = ["--mode", "append", "--data-only", "--yes", "--no-safety-backup"];
+    await succeed(world, "restore", "shop", "latest", "--into-database", "just schema", ...filled, "--table", table);
+    expect(await old.run("just schema", `SELECT count(*)::int AS n FROM ${table}`)).toEqual([{ n: 3 }]);
+    await expectNothingLeft(world);
+  }, 60_000);
+
+  test("a dump that stopped half-way through a table leaves no backup, no child and nothing temporary", async () => {
+    await using world = await beds.openWorld({}, { storage: ["disk", "bucket"], database: databaseOn(old, "large") });
+    await createTestDatabase(
+      old,
+      "large",
+      "CREATE TABLE lines AS SELECT i, repeat(md5(i::text), 40) AS t FROM generate_series(1, 100000) AS i",
+    );
+    for (const signal of ["SIGTERM", "SIGKILL"] as const) {
+      const objects = new Set(beds.storages.s3.objects.keys());
+      const child = Bun.spawn([binaryPath, "run", "shop"], {
+        cwd: world.dir,
+        env: { HOME: world.dir, PATH: process.env["PATH"]!, ...world.env },
+        stdout: "ignore",
+        stderr: "ignore",
+      });
+      const dumping = await waitForChild(child.pid, "pg_dump");
+      await Bun.sleep(300);
+      child.kill(signal);
+      expect(await child.exited).toBe(signal === "SIGKILL" ? 137 : 130);
+      await Bun.sleep(200);
+      expect({ signal, state: stateOf(dumping) }).toEqual({ signal, state: "gone" });
+      const { backups } = await world.json<BackupsJson>("snapshots", "shop");
+      expect(backups).toEqual([]);
+      if (signal === "SIGTERM") {
+        expect(await world.listObjects("disk")).toEqual([]);
+        expect([...beds.storages.s3.objects.keys()].filter((key) => !objects.has(key))).toEqual([]);
+        expect(beds.storages.s3.uploads.size).toBe(0);
+      }
+      const next = await world.run("storage", "list");
+      expect(next.exitCode).toBe(0);
+    }
+    const { runs } = await world.json<RunsJson>("run", "shop");
+    expect(runs[0]).toMatchObject({ status: "succeeded" });
+    await expectNothingLeft(world);
+  }, 60_000);
+});
+
+async function waitForChild(parent: number, program: string): Promise<number> {
+  for (let tries = 0; tries < 400; tries++) {
+    const listed = Bun.spawnSync(["ps", "-e", "-o", "pid=,ppid=,comm="]).stdout.toString();
+    const rows = listed.split("\n").map((line) => line.trim().split(/\s+/));
+    const found = rows.find(([, owner, name]) => Number(owner) === parent && name === program);
+    if (found !== undefined) return Number(found[0]);
+    await Bun.sleep(10);
+  }
+  throw new Error(`${program} did not start`);
+}
+
+/** An orphan that nobody has buried yet has ended too. */
+function stateOf(pid: number): string {
+  const state = Bun.spawnSync(["ps", "-o", "stat=", "-p", `${pid}`])
+    .stdout.toString()
+    .trim();
+  return state === "" || state.startsWith("Z") ? "gone" : state;
+}
