@@ -256,4 +256,60 @@ export function describeRestoreFaults(label: string, bench: () => Bench, test: t
     },
     limitMs,
   );
+
+  test(
+    `${label}: a definer that does not exist is warned of`,
+    async () => {
+      const { server, open, newDatabase, newName } = bench();
+      await createUser(server, "gone", "secret", "ALL PRIVILEGES ON *.*");
+      const from = await newDatabase("CREATE TABLE t (a INT)", "CREATE DEFINER = gone@'%' VIEW v AS SELECT a FROM t");
+      const taken = await takeDump(open(from));
+      await server.run(undefined, "RENAME USER gone@'%' TO renamed@'%'");
+      const { warnings } = await restore(open(from), taken, newName(), "create");
+      expect(warnings.join()).toContain("definer gone@% does not exist");
+      expect((await restore(open(from), taken, newName(), "create", { noOwner: true })).warnings).toEqual([]);
+      await server.run(undefined, "DROP USER renamed@'%'");
+    },
+    limitMs,
+  );
+
+  test(
+    `${label}: an empty database, and one with a routine only, go there and back`,
+    async () => {
+      const { server, open, newDatabase, newName } = bench();
+      for (const statements of [[], ["CREATE PROCEDURE p() SELECT 1"]]) {
+        const from = await newDatabase(...statements);
+        const taken = await takeDump(open(from));
+        expect(taken.summary.rowCounts!.tables).toEqual([]);
+        const name = newName();
+        await restore(open(from), taken, name, "create");
+        expect(await describeDatabase(server, name)).toBe(await describeDatabase(server, from));
+        const filled = await newDatabase(...smallSample);
+        await restore(open(from), taken, filled, "drop");
+        expect(await describeDatabase(server, filled)).toBe(await describeDatabase(server, from));
+      }
+    },
+    limitMs,
+  );
+
+  test(
+    `${label}: a row that is larger than the server takes is an error that says what to raise`,
+    async () => {
+      const { server, open, newDatabase, newName } = bench();
+      const from = await newDatabase("CREATE TABLE t (b LONGBLOB)", "INSERT INTO t VALUES (REPEAT(0x27, 3000000))");
+      const taken = await takeDump(open(from));
+      await server.run(undefined, "SET GLOBAL max_allowed_packet = 1048576");
+      try {
+        const error = await restore(open(from), taken, newName(), "create").then(
+          () => undefined,
+          (reason: unknown) => reason as AppError,
+        );
+        expect(error).toBeInstanceOf(AppError);
+        expect(error!.hint).toContain("max_allowed_packet");
+      } finally {
+        await server.run(undefined, "SET GLOBAL max_allowed_packet = 1073741824");
+      }
+    },
+    limitMs,
+  );
 }

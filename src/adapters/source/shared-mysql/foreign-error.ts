@@ -99,7 +99,9 @@ const meanings: Readonly<Record<number, Meaning>> = {
   2002: away("check that the server is up and listens there"),
   2003: away("check that the server is up and listens there"),
   2005: away("check the name of the host"),
-  2006: lost,
+  2006: away(
+    "the server closed the connection: raise its max_allowed_packet above the largest row (a BLOB needs twice its size), or check that it was not restarted",
+  ),
   2013: lost,
   2055: lost,
   2026: { code: "source_unreachable", hint: "check tls.mode, tls.ca_path and the name in the server's certificate" },

@@ -3,10 +3,10 @@
 import { AppError } from "../../../domain/error.ts";
 import type { SourceContext } from "../../../ports/source.ts";
 import { spawnTool } from "../../process/spawn-tool.ts";
-import { findTool } from "./client-tools.ts";
 import { connect, type Login, type ServerConnection } from "./connection.ts";
 import { filterDump } from "./filter-dump.ts";
 import { quoteName, quoteText } from "./identifier.ts";
+import { findMatchingTool } from "./matching-tool.ts";
 import { openToolLogin } from "./option-file.ts";
 import { importSql } from "./restore-part.ts";
 import { translateToolExit } from "./tool-error.ts";
@@ -21,14 +21,8 @@ export async function readPrograms(
   signal: AbortSignal,
 ): Promise<Uint8Array> {
   const { flavour } = login;
-  const tool = await findTool(
-    flavour,
-    flavour.dumpPrograms,
-    context.tools,
-    { version: null, by: flavour.label },
-    signal,
-  );
   await using connection = await connect(login, { signal, errorCode: "restore_failed" });
+  const { tool } = await findMatchingTool(login, connection, flavour.dumpPrograms, context.tools, signal);
   await using toolLogin = await openToolLogin(login, context.tmpDir, connection.encrypted, []);
   const doing = `reading the views, triggers, routines and events of database "${database}"`;
   await using dump = spawnTool({

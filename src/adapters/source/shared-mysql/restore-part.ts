@@ -5,13 +5,12 @@ import type { TableCount } from "../../../domain/backup/manifest.ts";
 import type { ByteStream } from "../../../ports/byte-stream.ts";
 import type { RestoreOptions, RestorePart, SourceContext } from "../../../ports/source.ts";
 import { spawnTool } from "../../process/spawn-tool.ts";
-import { findTool } from "./client-tools.ts";
 import { connect, type Login } from "./connection.ts";
+import { describeMissingDefiners } from "./definers.ts";
 import { filterDump, type FilterRules } from "./filter-dump.ts";
+import { findMatchingTool } from "./matching-tool.ts";
 import { openToolLogin } from "./option-file.ts";
-import { describeMismatch, readServerFacts } from "./server-facts.ts";
 import { countTables, listTables } from "./tables.ts";
-import { describeServer } from "./tls.ts";
 import { translateToolExit } from "./tool-error.ts";
 import { collectWarnings } from "./tool-warnings.ts";
 
@@ -47,7 +46,8 @@ export async function restorePart(
   }
   const { stream, heldEvents } = filterDump(part.stream, rulesFor(place, part, options));
   const warnings = await importSql(place, stream, signal);
-  return { warnings, heldEvents };
+  await using connection = await connect(place.login, { signal, errorCode: "restore_failed" });
+  return { warnings: [...warnings, ...(await describeMissingDefiners(connection, place.database))], heldEvents };
 }
 
 function rulesFor(place: RestorePlace, part: RestorePart, options: RestoreOptions): FilterRules {
@@ -81,13 +81,7 @@ export async function importSql(
   const { flavour, config } = login;
   let spawned = false;
   try {
-    const { encrypted, server } = await lookAtServer(login, signal);
-    const mismatch = describeMismatch(flavour, server);
-    const needed = {
-      version: mismatch === null ? server.version : null,
-      by: `${flavour.label} server ${describeServer(config)}`,
-    };
-    const tool = await findTool(flavour, flavour.clientPrograms, context.tools, needed, signal);
+    const { encrypted, tool } = await lookAtServer(login, context, signal);
     await using toolLogin = await openToolLogin(login, context.tmpDir, encrypted, []);
     const warnings = collectWarnings(context);
     await using client = spawnTool({
@@ -120,9 +114,10 @@ export async function importSql(
   }
 }
 
-async function lookAtServer(login: Login, signal: AbortSignal) {
+async function lookAtServer(login: Login, context: SourceContext, signal: AbortSignal) {
   await using connection = await connect(login, { signal, errorCode: "restore_failed" });
-  return { encrypted: connection.encrypted, server: await readServerFacts(connection) };
+  const { tool } = await findMatchingTool(login, connection, login.flavour.clientPrograms, context.tools, signal);
+  return { encrypted: connection.encrypted, tool };
 }
 
 export async function countPlace(login: Login, database: string, signal: AbortSignal): Promise<readonly TableCount[]> {
