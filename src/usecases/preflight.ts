@@ -89,6 +89,8 @@ export async function preflight(
   opened: {
     readonly sources: readonly NamedSource[];
     readonly targets: readonly Target[];
+    /** Storages that could not even be opened: the reason when no other one is left. */
+    readonly unopened: readonly SinkFailure[];
     readonly cipher: Cipher | null;
   },
   signal: AbortSignal,
@@ -116,6 +118,7 @@ export async function preflight(
   if (targets.length > 0) return { targets, failures, infos };
   throw (
     failures.at(0)?.error ??
+    opened.unopened.at(0)?.error ??
     new AppError("config_invalid", `project ${project.name} has no storage`, {
       hint: "add a storage to the configuration",
     })
