@@ -1,7 +1,7 @@
 // One attempt at a backup, under names that no other attempt shares: dump every source, make all parts durable, verify
 // them on the storage, commit the manifest. Whatever fails before the commit leaves nothing behind.
 
-import { toAppError, type AppError } from "../domain/error.ts";
+import { AppError, toAppError } from "../domain/error.ts";
 import type { BackupType, Verification } from "../domain/backup/backup.ts";
 import {
   manifestFormat,
@@ -171,6 +171,10 @@ async function dumpSources(
       doneBytes += partBytes;
       attempt.parts.push(result.part);
       dropFailed(attempt, result.failures);
+    }
+    if (!attempt.parts.some((part) => part.source === named.name)) {
+      const message = `source ${named.name} (${named.source.object}) yielded nothing to store`;
+      throw tagStage(new AppError("source_failed", message), "dump");
     }
     const summary = await tagged("dump", dump.summary());
     for (const warning of summary.warnings) run.warn(warning);
