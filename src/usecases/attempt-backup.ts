@@ -83,7 +83,7 @@ export async function attemptBackup(deps: Deps, run: ActiveRun, request: Attempt
     const sources = await run.stage("dump", () => dumpSources(deps, run, request, attempt));
     deps.reach("dump.parts_durable");
     if (project.verification.enabled) {
-      await run.stage("verify", () => verifyAttempt(deps, run, request, attempt));
+      await run.stage("verify", () => verifyAttempt(deps, run, request, attempt, sources));
     }
     const manifest: Manifest = {
       format: manifestFormat,
@@ -137,9 +137,13 @@ async function dumpSources(
   for (const named of request.sources) {
     const controller = new AbortController();
     const signal = AbortSignal.any([run.signal, controller.signal]);
+    let activeAt = 0;
     const rowCounts = request.project.verification.enabled ? request.project.verification.rowCounts : "off";
     run.log("info", `dumping ${named.name}: ${named.source.object}`);
-    await using dump = await tagged("dump", named.source.dump({ rowCounts, signal }));
+    await using dump = await tagged(
+      "dump",
+      named.source.dump({ rowCounts, signal, onActivity: () => (activeAt = performance.now()) }),
+    );
     for await (const part of dump.parts()) {
       const partName = part.suffix === "" ? named.name : part.suffix;
       const key = formatPartKey(
@@ -162,6 +166,7 @@ async function dumpSources(
         tags: attempt.tags,
         expectedBytes: request.infos.get(named.name)?.sizeBytes ?? null,
         signal,
+        activeAt: () => activeAt,
         abortSource: (error) => controller.abort(error),
         onPlainBytes: (bytes) => {
           partBytes = bytes;
@@ -194,7 +199,13 @@ async function dumpSources(
 }
 
 /** A storage whose copy does not verify loses the backup; when no good copy is left the attempt has failed. */
-async function verifyAttempt(deps: Deps, run: ActiveRun, request: AttemptRequest, attempt: Attempt): Promise<void> {
+async function verifyAttempt(
+  deps: Deps,
+  run: ActiveRun,
+  request: AttemptRequest,
+  attempt: Attempt,
+  described: readonly ManifestSource[],
+): Promise<void> {
   let structureChecked = false;
   const failures: SinkFailure[] = [];
   for (const target of attempt.targets) {
@@ -208,7 +219,7 @@ async function verifyAttempt(deps: Deps, run: ActiveRun, request: AttemptRequest
         level,
         sources: request.sources,
         cipher: request.cipher,
-        facts: () => ({}),
+        facts: (name) => described.find((source) => source.name === name)?.facts ?? {},
         log: run.log,
         signal: run.signal,
       });

@@ -124,6 +124,25 @@ describe("a backup on some of its storages", () => {
     expectNothingLeft(world, "two");
   });
 
+  test("the structure is checked once, on the first good copy, with the facts of the dump", async () => {
+    const world = openTestDeps({ project: { verification: { ...checksum, enabled: true, level: "structure" } } });
+    const run = await back(world);
+    expect(world.server.facts).toEqual([{ paths: ["shop"], entries: expect.any(Number) as number }]);
+    expect(world.memory.backups.get(run.backupId!)!.verification).toMatchObject({ passed: true });
+    expect(world.store("two").keys("verified.json").length).toBe(1);
+  });
+
+  test("a machine that cannot decrypt proves the stored bytes, and says that this is all", async () => {
+    const world = openTestDeps({ encrypted: true, project: { verification: { ...checksum, enabled: true } } });
+    const real = await world.deps.openCipher({ type: "aes-256-gcm", settings: {} });
+    world.knobs.cipher = async () => ({ ...real, canDecrypt: false });
+    const run = await back(world);
+    expect(run.status).toBe("succeeded");
+    const { verification } = world.memory.backups.get(run.backupId!)!;
+    expect(verification).toMatchObject({ level: "checksum", passed: true });
+    expect(verification!.message).toContain("no key to decrypt");
+  });
+
   test("a storage that holds fewer bytes than were written loses the backup", async () => {
     const world = openTestDeps();
     const store = world.store("two");
