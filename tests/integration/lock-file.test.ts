@@ -9,6 +9,7 @@ import { join } from "node:path";
 import { openFileLock } from "../../src/adapters/lock/file/index.ts";
 import { formatLockRecord } from "../../src/adapters/lock/file/lock-record.ts";
 import { currentOwner } from "../../src/adapters/lock/owner.ts";
+import { needs } from "../support/requirement.ts";
 
 const root = mkdtempSync(join(tmpdir(), "backupctl-lock-"));
 const children = new Set<ChildProcess>();
@@ -81,6 +82,45 @@ test("the lock of a process that is paused stays, and is still its own when it g
   await using held = await lock.acquire("paused", "backup");
   expect(held.name).toBe("paused");
 }, 20_000);
+
+const isRoot = process.getuid?.() === 0;
+const testInContainer =
+  isRoot || process.env["CI"] === "true" ? needs("unshare") : needs("root, to make a pid namespace");
+
+testInContainer(
+  "a holder in another container keeps its lock, paused or not, until it is killed",
+  async () => {
+    const args = [
+      "--pid",
+      "--fork",
+      "--mount-proc",
+      "--kill-child",
+      process.execPath,
+      script,
+      "hold",
+      root,
+      "contained",
+    ];
+    const child = spawn("unshare", args, { stdio: ["ignore", "pipe", "inherit"] });
+    children.add(child);
+    const exited = once(child, "exit");
+    expect(String((await once(child.stdout, "data"))[0])).toBe("held\n");
+    const lock = openFileLock({ baseDir: root });
+    const holder = await lock.findHolder("contained");
+    // Its pid means nothing here, and another process may have it.
+    expect(holder?.owner.pid).toBe(1);
+    for (let i = 0; i < 3; i++) {
+      await expect(lock.acquire("contained", "backup")).rejects.toMatchObject({ code: "lock_held" });
+    }
+    const waiting = lock.acquireOrWait("contained", "backup", AbortSignal.timeout(10_000));
+    child.kill("SIGKILL");
+    await exited;
+    const held = await waiting;
+    await held[Symbol.asyncDispose]();
+    expect(readdirSync(join(root, "contained"))).toEqual([]);
+  },
+  20_000,
+);
 
 test("of processes that take over a dead owner's lock at the same moment, one gets it", async () => {
   const baseDir = join(root, "race");

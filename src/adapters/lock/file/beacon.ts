@@ -35,6 +35,7 @@ function openLocked(path: string, create: boolean): Database | "refused" {
   try {
     database = new Database(path, { readwrite: true, create });
     database.run("PRAGMA busy_timeout = 0");
+    database.run("PRAGMA journal_mode = MEMORY"); // No second file beside it.
     database.run("BEGIN EXCLUSIVE");
     return database;
   } catch {
