@@ -39,6 +39,8 @@ export interface DumpRequest {
   /** `off`: no counting. `lock`: under a short read lock where the engine cannot share a snapshot. */
   readonly rowCounts: "exact" | "lock" | "off";
   readonly signal: AbortSignal;
+  /** Told that work goes on while the stream itself has nothing to show (a parallel dump that still writes its files). */
+  onActivity?(): void;
 }
 
 export interface DumpPart {

@@ -33,6 +33,8 @@ export interface StorePartRequest {
   /** Makes the source give up when it stalls. */
   abortSource(error: AppError): void;
   onPlainBytes(bytes: number): void;
+  /** When the source last showed life other than by bytes. */
+  activeAt?(): number;
 }
 
 export interface StoredPart {
@@ -74,6 +76,7 @@ export async function storePart(
           retryable: true,
         }),
       request.abortSource,
+      request.activeAt,
     );
     const dump = plain.measure(atStage("dump", refuseEmpty(watched, request.source)));
     const compressed = countBytes(codec.compress(dump, compression.level), (bytes) => (compressedBytes = bytes));

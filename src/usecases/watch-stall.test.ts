@@ -30,6 +30,21 @@ test("a producer that sends nothing in time is told to stop, and the stream thro
   expect(told.length).toBeGreaterThan(0);
 });
 
+test("a producer that shows life by other means has not stalled", async () => {
+  async function* busy(): AsyncGenerator<Uint8Array> {
+    await Bun.sleep(300);
+    yield new Uint8Array(1);
+  }
+  const alive = watchStall(
+    busy(),
+    60,
+    stall,
+    () => {},
+    () => performance.now(),
+  );
+  expect(await collect(alive)).toBe(1);
+});
+
 test("a slow consumer is not a stall of the producer", async () => {
   async function* quick(): AsyncGenerator<Uint8Array> {
     for (let index = 0; index < 3; index++) yield new Uint8Array(1);

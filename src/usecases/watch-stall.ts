@@ -10,6 +10,8 @@ export async function* watchStall(
   timeoutMs: number,
   stall: () => AppError,
   onStall: (error: AppError) => void,
+  /** When the producer last showed life by other means, as `performance.now()`. */
+  activeAt: () => number = () => 0,
 ): ByteStream {
   const iterator = stream[Symbol.asyncIterator]();
   let waitingSince: number | undefined;
@@ -24,7 +26,7 @@ export async function* watchStall(
     });
   const timer = setInterval(
     () => {
-      if (waitingSince === undefined || performance.now() - waitingSince < timeoutMs) return;
+      if (waitingSince === undefined || performance.now() - Math.max(waitingSince, activeAt()) < timeoutMs) return;
       hasStalled = true;
       const error = stall();
       onStall(error);

@@ -1,7 +1,7 @@
 // pg_dump with parallel jobs: its directory is in TMP_DIR, each file leaves as soon as pg_dump has finished it.
 
 import { existsSync } from "node:fs";
-import { open, readdir, rm } from "node:fs/promises";
+import { open, readdir, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { AppError } from "../../../domain/error.ts";
 import type { ByteStream } from "../../../ports/byte-stream.ts";
@@ -18,7 +18,11 @@ export interface DirectoryDumpInput {
   readonly expectedBytes: number;
   /** Called when the first table has been dumped: all locks are held then. */
   readonly onLocked: () => void;
+  /** Called while files grow of which nothing can leave yet. */
+  readonly onActivity: () => void;
 }
+
+const activityPollMs = 2_000;
 
 export async function* streamDirectoryDump(input: DirectoryDumpInput): ByteStream {
   const doing = `parallel pg_dump of database "${input.database}"`;
@@ -48,6 +52,15 @@ export async function* streamDirectoryDump(input: DirectoryDumpInput): ByteStrea
   });
   done.catch(() => {});
 
+  let writtenBytes = 0;
+  const poll = setInterval(() => {
+    void sizeOf(directory).then((bytes) => {
+      if (bytes !== writtenBytes) input.onActivity();
+      writtenBytes = bytes;
+    });
+  }, activityPollMs);
+  using _poll = { [Symbol.dispose]: () => clearInterval(poll) };
+
   let yieldedBytes = 0;
   async function* moveOut(name: string): ByteStream {
     for await (const chunk of tarEntry(directory, name, startedAtMs)) {
@@ -70,6 +83,20 @@ export async function* streamDirectoryDump(input: DirectoryDumpInput): ByteStrea
   await checkContents(directory, doing);
   for (const name of (await readdir(directory)).toSorted()) yield* moveOut(name);
   yield endOfTar;
+}
+
+/** Files come and go meanwhile: what is gone counts nothing. */
+async function sizeOf(directory: string): Promise<number> {
+  const names = await readdir(directory).catch(() => []);
+  const sizes = await Promise.all(
+    names.map((name) =>
+      stat(join(directory, name)).then(
+        ({ size }) => size,
+        () => 0,
+      ),
+    ),
+  );
+  return sizes.reduce((sum, size) => sum + size, 0);
 }
 
 async function checkContents(directory: string, doing: string): Promise<void> {

@@ -87,6 +87,7 @@ export async function openDump({ config, context, request, clients, server }: Du
         tmpDir: context.tmpDir,
         expectedBytes: server.sizeBytes,
         onLocked: startCounting,
+        onActivity: () => request.onActivity?.(),
       });
       yield { suffix: "", format: "dir.tar", stream };
     } else {
