@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import type { ScheduleSpec } from "../project/project.ts";
-import { retentionSets } from "./retention-sets.ts";
+import { retentionCandidateOf, retentionSets } from "./retention-sets.ts";
 
 function schedule(name: string, more: Partial<ScheduleSpec> = {}): ScheduleSpec {
   const timeZone = "Europe/Berlin";
@@ -38,4 +38,12 @@ test("without one time zone for all its schedules a project's set uses the defau
   expect(setWith()).toMatchObject({ timeZone: "UTC", policy: null });
   expect(setWith(schedule("x"), schedule("y", { timeZone: "Asia/Tokyo" }))?.timeZone).toBe("UTC");
   expect(setWith(schedule("x"), schedule("y"))?.timeZone).toBe("Europe/Berlin");
+});
+
+test("only a verification that passed counts", () => {
+  const one = { id: "a", createdAt: 5, sizeBytes: 7, type: "daily", pinned: false } as const;
+  const verification = { level: "checksum", at: 9, storage: "local", message: null, restoreMs: null } as const;
+  expect(retentionCandidateOf({ ...one, verification: null })).toEqual({ ...one, verifiedAt: null });
+  expect(retentionCandidateOf({ ...one, verification: { ...verification, passed: true } }).verifiedAt).toBe(9);
+  expect(retentionCandidateOf({ ...one, verification: { ...verification, passed: false } }).verifiedAt).toBeNull();
 });
