@@ -7,6 +7,7 @@ import type {
   StorageSpec,
   VerificationSpec,
 } from "../../domain/project/project.ts";
+import { findBackupsInsideAssets } from "./backups-inside-assets.ts";
 import { checkReference, isMapping, locatorAt, readFields, readList, type Draft } from "./draft.ts";
 import { databaseKeys, projectKeys, type VerificationBlock } from "./file-schema.ts";
 import { quote, type KeyPath } from "./key-path.ts";
@@ -173,6 +174,14 @@ function buildProject(draft: Draft, made: Made, around: Surroundings): Project |
         `project ${quote(name)} has no retention: nothing is ever deleted`,
         "add retention: with keep rules",
       );
+  }
+  const used = around.storages.declared.filter((storage) => storages.includes(storage.name));
+  for (const { assetPath, storagePath } of findBackupsInsideAssets(sources, used, draft.settings.baseDir)) {
+    draft.problems.warning(
+      locator.locate(["assets"], "key"),
+      `backups at ${storagePath} lie inside the asset path ${assetPath}: every backup would contain the ones before`,
+      `exclude it: exclude: ["${storagePath}/**"]`,
+    );
   }
   if (made.name === undefined) return undefined;
   return {
