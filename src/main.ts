@@ -19,7 +19,12 @@ for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
 }
 
 const argv = process.argv.slice(2);
-const [{ runCli }, { openCliContext }] = await Promise.all([import("./cli/program.ts"), import("./compose.ts")]);
-process.exitCode = await runCli(argv, (globals) => openCliContext(globals, cancel.signal));
-await new Promise<void>((resolve) => process.stdout.write("", () => resolve()));
-process.exit();
+const [{ runCli }, { openCliContext }, { guardOutput }] = await Promise.all([
+  import("./cli/program.ts"),
+  import("./compose.ts"),
+  import("./cli/terminal.ts"),
+]);
+const judgeOutput = guardOutput();
+const exitCode = await runCli(argv, (globals) => openCliContext(globals, cancel.signal));
+await new Promise<void>((resolve) => process.stdout.write("", () => setImmediate(resolve)));
+process.exit(judgeOutput(exitCode));

@@ -12,7 +12,10 @@ export interface GlobalOptions {
 }
 
 export interface Terminal {
+  /** Progress may be drawn on stderr. */
   readonly isOutputTerminal: boolean;
+  /** Results and logs both go to a terminal that knows colours. */
+  readonly isColored: boolean;
   readonly isInputTerminal: boolean;
   readonly columns: number;
   /** Results. */

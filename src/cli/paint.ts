@@ -9,7 +9,6 @@ export function paint(
   color: keyof typeof codes,
   text: string,
 ): string {
-  if (!context.globals.color || !context.terminal.isOutputTerminal || process.env["NO_COLOR"] !== undefined)
-    return text;
+  if (!context.globals.color || !context.terminal.isColored || process.env["NO_COLOR"] !== undefined) return text;
   return `\u001b[${codes[color]}m${text}\u001b[0m`;
 }

@@ -47,7 +47,7 @@ export function buildProgram(openContext: ContextFactory, onExit: (code: number)
     .option("--no-color", "print without colours")
     .showHelpAfterError("(backupctl <command> --help shows examples)")
     .showSuggestionAfterError(true)
-    .configureHelp({ sortSubcommands: false })
+    .configureHelp({ sortSubcommands: false, showGlobalOptions: true })
     .exitOverride();
   const groups = new Map<string, Command>();
   for (const spec of commandSpecs) {

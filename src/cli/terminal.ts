@@ -7,15 +7,34 @@ import type { Terminal } from "./context.ts";
 const defaultColumns = 100;
 
 export function openTerminal(): Terminal {
+  const isCapable = process.env["TERM"] !== "dumb";
   return {
-    isOutputTerminal: process.stderr.isTTY === true,
+    isOutputTerminal: process.stderr.isTTY === true && isCapable,
+    isColored: process.stdout.isTTY === true && process.stderr.isTTY === true && isCapable,
     isInputTerminal: process.stdin.isTTY === true,
     columns: process.stderr.columns ?? defaultColumns,
-    print: (text) => void process.stdout.write(`${text}\n`),
-    note: (text) => void process.stderr.write(`${text}\n`),
+    print: (text) => void process.stdout.write(`${process.stdout.isTTY === true ? disarm(text) : text}\n`),
+    note: (text) => void process.stderr.write(`${disarm(text)}\n`),
     draw: (text) => void process.stderr.write(text),
     ask,
   };
+}
+
+/**
+ * Whoever reads our output may go away (`| head`) or its disk may fill up. That is no reason to leave a backup half
+ * done. Returns the exit code of a program whose results could not be written.
+ */
+export function guardOutput(): (exitCode: number) => number {
+  let lost = false;
+  process.stdout.on("error", (error: NodeJS.ErrnoException) => (lost ||= error.code !== "EPIPE"));
+  process.stderr.on("error", () => {});
+  return (exitCode) => (lost && exitCode === 0 ? 1 : exitCode);
+}
+
+/** Names in databases may hold what a terminal would obey; our own colours and line ends stay. */
+function disarm(text: string): string {
+  // oxlint-disable-next-line no-control-regex
+  return text.replace(/\u001b(?!\[\d{1,2}m)|[\u0000-\u0008\u000b-\u001a\u001c-\u001f\u007f-\u009f]/g, "\ufffd");
 }
 
 async function ask(question: string, options: { readonly secret?: boolean } = {}): Promise<string> {

@@ -20,7 +20,10 @@ export const command: CommandAction = async (context, [name], options) => {
   if (context.globals.json) {
     context.terminal.print(JSON.stringify({ backups: backups.map(backupToJson) }));
   } else if (backups.length === 0) {
-    context.terminal.note(`${project.name} has no backups; make one with backupctl run ${project.name}`);
+    // A storage that could not be asked may hold some.
+    const isSure = failures.length === 0;
+    if (isSure) context.terminal.note(`${project.name} has no backups; make one with backupctl run ${project.name}`);
+    else context.terminal.note(`no backup of ${project.name} was found, but not every storage could be asked`);
   } else {
     const zone = app.configuration.settings.timeZone;
     const rows = backups.map((backup) => [
