@@ -2,6 +2,7 @@
 
 import { expect, type test as bunTest } from "bun:test";
 import { existsSync } from "node:fs";
+import { readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { AppError } from "../../src/domain/error.ts";
 import { quoteName } from "../../src/adapters/source/shared-mysql/identifier.ts";
@@ -10,7 +11,7 @@ import { expectCode, plainRestore, restoreParts, streamOf, takeDump } from "../.
 import { describeDatabase } from "./describe-mysql.ts";
 import { abortAfter, bigTable } from "./mysql-family-dump-faults.ts";
 import { restore, type Bench } from "./mysql-family-objects.ts";
-import { smallSample } from "./mysql-family-sample.ts";
+import { backupUser, canary, smallSample } from "./mysql-family-sample.ts";
 import { createUser, loginAs } from "./mysql-family-server.ts";
 
 const never = new AbortController().signal;
@@ -312,4 +313,80 @@ export function describeRestoreFaults(label: string, bench: () => Bench, test: t
     },
     limitMs,
   );
+
+  test(
+    `${label}: a swap that is killed loses nothing of the original, wherever it was`,
+    async () => {
+      const { server, open, newDatabase, tmpDir } = bench();
+      const from = await newDatabase(...smallSample, "CREATE PROCEDURE fresh() SELECT 1");
+      const taken = await takeDump(open(from));
+      const dump = join(tmpDir, "..", `bk-swap-${process.pid}.sql`);
+      await Bun.write(dump, taken.parts[0]!.bytes);
+      for (const afterMs of [0, 30, 60, 90, 130, 180]) {
+        const to = await newDatabase(
+          "CREATE TABLE plain (a INT)",
+          "CREATE TABLE mine (a INT)",
+          "INSERT INTO mine VALUES (1), (2), (3)",
+          "CREATE TRIGGER t BEFORE INSERT ON mine FOR EACH ROW SET NEW.a = 2",
+        );
+        const job = {
+          ...loginAs(server, backupUser, canary, to),
+          dump,
+          tools: server.tools,
+          flavour: server.flavour.type,
+          tmpDir,
+        };
+        const script = join(import.meta.dir, "swap-and-die.ts");
+        const child = Bun.spawn([process.execPath, script], {
+          stdin: Buffer.from(JSON.stringify(job)),
+          stdout: "pipe",
+          stderr: "pipe",
+        });
+        let said = "";
+        for await (const chunk of child.stdout) {
+          said += Buffer.from(chunk).toString();
+          if (!said.includes("committing")) continue;
+          await Bun.sleep(afterMs);
+          child.kill(9);
+        }
+        await child.exited;
+        const places = (await server.listDatabases()).filter((name) => name === to || name.startsWith(`${to}_old_`));
+        const found = await Promise.all(
+          places.map((name) => server.run(name, "SELECT COUNT(*) AS n FROM mine").catch(() => [])),
+        );
+        const originals = found.flat().filter((row) => Number(row["n"]) === 3).length;
+        const counts = byName(
+          await server.run(
+            undefined,
+            `SELECT TABLE_NAME AS name FROM information_schema.TABLES WHERE TABLE_SCHEMA = '${to}'`,
+          ),
+        );
+        // Either the original is there, or everything of the new one.
+        if (originals === 0)
+          expect(counts).toEqual(
+            byName(
+              await server.run(
+                undefined,
+                `SELECT TABLE_NAME AS name FROM information_schema.TABLES WHERE TABLE_SCHEMA = '${from}'`,
+              ),
+            ),
+          );
+        else expect(originals).toBe(1);
+        if (places.length === 2 && originals === 1 && !counts.includes("mine")) {
+          const [saved] = await server.run(
+            places.find((name) => name !== to),
+            "SELECT sql_text AS s FROM backupctl_saved_programs ORDER BY part",
+          );
+          expect(String(saved!["s"])).toContain("BEFORE INSERT ON");
+        }
+        for (const name of (await server.listDatabases()).filter((one) => one.startsWith(`${to}_`)))
+          await server.run(undefined, `DROP DATABASE ${quoteName(name)}`);
+      }
+      for (const name of await readdir(tmpDir)) await rm(join(tmpDir, name), { recursive: true });
+      await rm(dump);
+    },
+    limitMs,
+  );
 }
+
+const byName = (rows: readonly Record<string, unknown>[]) => rows.map((row) => String(row["name"])).toSorted();

@@ -11,8 +11,10 @@ import { countPlace, restorePart } from "./restore-part.ts";
 const prefix = "backupctl_drill_";
 const namePattern = /^backupctl_drill_[0-9a-f]{12}$/;
 
+export const scratchIdDigits = 12;
+
 export function newScratchId(): string {
-  return randomBytes(6).toString("hex");
+  return randomBytes(scratchIdDigits / 2).toString("hex");
 }
 
 /** The connection's lock on the name says that the database is in use; it ends with the process. */

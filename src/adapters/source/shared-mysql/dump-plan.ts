@@ -1,5 +1,6 @@
 // Turns settings and what the database holds into the arguments of the dump program.
 
+import { AppError } from "../../../domain/error.ts";
 import type { MysqlFamilyConfig } from "./connection-config.ts";
 import type { Flavour } from "./flavour.ts";
 import { optionLine } from "./option-file.ts";
@@ -30,6 +31,16 @@ export function planDump({ config, flavour, server, toolVersion, tables }: PlanI
   const { options, name: database } = config;
   const choice = chooseTables(tables, database, options.include_tables, options.exclude_tables);
   const selected = options.include_tables.length > 0;
+  const [idle] = choice.idleIncludes;
+  if (idle !== undefined) {
+    throw new AppError(
+      "source_failed",
+      `options.include_tables of database "${database}" names "${idle}", and no table or view matches`,
+      {
+        hint: "correct the pattern, or take it out",
+      },
+    );
+  }
   const programs = !selected && !options.data_only;
   const unsafe = choice.chosen.filter((table) => !isTransactional(table));
   const args = [

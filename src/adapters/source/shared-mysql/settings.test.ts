@@ -179,7 +179,8 @@ describe("names", () => {
     expect(chosen(["sh.op.orders", "a.b", "[z]"])).toEqual(["orders", "a.b", "[z]"]);
     expect(chosen([], ["*"])).toEqual([]);
     expect(chosen(["order-items"])).toEqual(["order-items"]);
-    expect(chooseTables(tables, "shop", ["nothing*"], []).warnings).toHaveLength(1);
+    expect(chooseTables(tables, "shop", ["nothing*"], []).idleIncludes).toEqual(["nothing*"]);
+    expect(chooseTables(tables, "shop", [], ["nothing*"]).warnings).toHaveLength(1);
   });
 
   test("with a suffix stay within what a server allows, and accounts may hold an at sign", () => {

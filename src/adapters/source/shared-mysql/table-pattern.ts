@@ -16,6 +16,8 @@ function compile(pattern: string): RegExp {
 export interface TableChoice<Table> {
   readonly chosen: readonly Table[];
   readonly left: readonly Table[];
+  /** Patterns of what is wanted that match nothing. */
+  readonly idleIncludes: readonly string[];
   readonly warnings: readonly string[];
 }
 
@@ -33,10 +35,13 @@ export function chooseTables<Table extends { readonly name: string }>(
       (included.length === 0 || included.some((one) => one.matches(name))) &&
       !excluded.some((one) => one.matches(name)),
   );
-  const idle = [...included, ...excluded].filter((one) => !tables.some((table) => one.matches(table.name)));
+  const isIdle = (one: { matches(table: string): boolean }): boolean => !tables.some(({ name }) => one.matches(name));
   return {
     chosen,
     left: tables.filter((table) => !chosen.includes(table)),
-    warnings: idle.map((one) => `pattern "${one.pattern}" matches no table of database "${database}"`),
+    idleIncludes: included.filter(isIdle).map((one) => one.pattern),
+    warnings: excluded
+      .filter(isIdle)
+      .map((one) => `pattern "${one.pattern}" of options.exclude_tables matches no table of database "${database}"`),
   };
 }
