@@ -33,8 +33,11 @@ export function guardOutput(): (exitCode: number) => number {
 
 /** Names in databases may hold what a terminal would obey; our own colours and line ends stay. */
 function disarm(text: string): string {
-  // oxlint-disable-next-line no-control-regex
-  return text.replace(/\u001b(?!\[\d{1,2}m)|[\u0000-\u0008\u000b-\u001a\u001c-\u001f\u007f-\u009f]/g, "\ufffd");
+  return text.replace(/\p{Cc}(\[\d{1,2}m)?/gu, (found, color: string | undefined) => {
+    const isKept =
+      found.startsWith("\n") || found.startsWith("\t") || (color !== undefined && found.startsWith("\u001b"));
+    return isKept ? found : `\ufffd${color ?? ""}`;
+  });
 }
 
 async function ask(question: string, options: { readonly secret?: boolean } = {}): Promise<string> {
