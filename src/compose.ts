@@ -161,6 +161,7 @@ async function openApp(context: CliContext, options: AppOptions): Promise<App> {
     { currentOwner },
     { openFileLock },
     { shellHooks },
+    { referencedVariables },
     { codecs },
     { recordRunEvents },
     { bundlePath, writeBundle },
@@ -170,6 +171,7 @@ async function openApp(context: CliContext, options: AppOptions): Promise<App> {
     import("./adapters/lock/owner.ts"),
     import("./adapters/lock/file/index.ts"),
     import("./adapters/hook/shell/index.ts"),
+    import("./adapters/hook/shell/referenced-variables.ts"),
     import("./adapters/codec/index.ts"),
     import("./usecases/record-run-events.ts"),
     import("./adapters/bundle/write-bundle.ts"),
@@ -189,8 +191,11 @@ async function openApp(context: CliContext, options: AppOptions): Promise<App> {
     owner: currentOwner(),
     program: { version, host: hostname(), platform: `${process.platform}-${process.arch}` },
     lock: openFileLock({ baseDir: settings.baseDir }),
-    // What `.env` says is for the hooks too: their ${VAR} is left to the shell.
-    hooks: { run: (request) => shellHooks.run({ ...request, env: { ...environment, ...request.env } }) },
+    // A hook's ${VAR} is left to the shell, so what `.env` says of the variables that it names goes along.
+    hooks: {
+      run: (request) =>
+        shellHooks.run({ ...request, env: { ...referencedVariables(request.command, environment), ...request.env } }),
+    },
     state,
     codecs,
     random: (length) => Uint8Array.from(randomBytes(length)),
@@ -227,7 +232,8 @@ async function openApp(context: CliContext, options: AppOptions): Promise<App> {
         });
       }
       const module = await find(registries.objectStores, "storage", spec.type).load();
-      const store = module.open(spec.settings, { log });
+      const { withMemoryRelief } = await import("./adapters/object-store/with-memory-relief.ts");
+      const store = withMemoryRelief(module.open(spec.settings, { log }), deps.relieveMemory);
       if (limits?.uploadKbps === undefined && limits?.downloadKbps === undefined) return store;
       const { withBandwidthLimit } = await import("./adapters/object-store/with-bandwidth-limit.ts");
       return withBandwidthLimit(store, limits, systemClock);
