@@ -12,7 +12,7 @@ import { expectCode, plainRestore, restoreParts, takeDump, type TakenDump } from
 import { describeDatabase } from "./describe-mysql.ts";
 import { richStatements } from "./mysql-family-rich.ts";
 import { backupUser, canary } from "./mysql-family-sample.ts";
-import { createTestDatabase, loginAs, type FamilyServer } from "./mysql-family-server.ts";
+import { createTestDatabase, createUser, loginAs, type FamilyServer } from "./mysql-family-server.ts";
 
 const never = new AbortController().signal;
 
@@ -322,6 +322,39 @@ export function describeFamilyObjects(label: string, bench: () => Bench, test: t
       await restore(open(from), taken, name, "create");
       expect(await describeDatabase(server, from)).toBe(before);
       expect((await describeDatabase(server, name)).split("\n")[0]).toContain("latin1_swedish_ci");
+    },
+    limitMs,
+  );
+
+  test(
+    `${label}: the rights that the documents name are enough for a backup and a drill, without warnings`,
+    async () => {
+      const { server, rich, tmpDir } = bench();
+      const pattern = rich.replaceAll("`", "``");
+      await createUser(
+        server,
+        "backup",
+        "secret",
+        `SELECT, SHOW VIEW, TRIGGER, EVENT, LOCK TABLES, EXECUTE ON \`${pattern}\`.*`,
+        server.flavour.type === "mariadb" ? "SELECT ON mysql.proc" : "SHOW_ROUTINE ON *.*",
+        "ALL ON `backupctl_drill_%`.*",
+      );
+      const context = { tmpDir, tools: server.tools, log() {} };
+      const source = openSource(server.flavour, loginAs(server, "backup", "secret", rich), context);
+      expect((await source.probe(never)).warnings).toEqual([]);
+      const taken = await takeDump(source);
+      expect(taken.summary.warnings).toEqual([]);
+      expect(byTable(taken.summary.rowCounts!.tables)).toEqual(
+        byTable((await takeDump(bench().open(rich))).summary.rowCounts!.tables),
+      );
+      const rows = byTable((await takeDump(source, "lock")).summary.rowCounts!.tables);
+      expect(rows).toEqual(byTable(taken.summary.rowCounts!.tables));
+      {
+        await using drill = await source.openDrill({ on: "project", signal: never });
+        for (const part of restoreParts(taken)) await drill.restore(part, plainRestore, never);
+        expect(byTable(await drill.countRows(never))).toEqual(rows);
+      }
+      await server.run(undefined, "DROP USER backup@'%'");
     },
     limitMs,
   );
