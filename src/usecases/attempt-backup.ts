@@ -10,7 +10,7 @@ import {
   type ManifestPart,
   type ManifestSource,
 } from "../domain/backup/manifest.ts";
-import { formatPartKey, formatStem, newBackupId } from "../domain/backup/object-key.ts";
+import { formatPartKey, formatStem } from "../domain/backup/object-key.ts";
 import { formatManifest } from "../domain/backup/parse-manifest.ts";
 import { sealManifest } from "../domain/backup/seal-manifest.ts";
 import type { Project, ScheduleSpec } from "../domain/project/project.ts";
@@ -26,6 +26,8 @@ import { storePart, type Target } from "./store-part.ts";
 import { verifyParts } from "./verify-parts.ts";
 
 export interface AttemptRequest {
+  /** A new one for each attempt. */
+  readonly backupId: string;
   readonly project: Project;
   readonly type: BackupType;
   readonly schedule: ScheduleSpec | null;
@@ -62,7 +64,7 @@ export async function attemptBackup(deps: Deps, run: ActiveRun, request: Attempt
   const { project, type } = request;
   const startedAt = deps.clock.now();
   const timeZone = request.schedule?.timeZone ?? deps.settings.timeZone;
-  const id = newBackupId(deps.random(8));
+  const id = request.backupId;
   const stem = formatStem({ project: project.name, type, startedAt, timeZone, backupId: id });
   const tags = { project: project.name, type, time: new Date(startedAt).toISOString() };
   const attempt: Attempt = {

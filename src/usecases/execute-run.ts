@@ -74,7 +74,9 @@ export async function executeRun(
       const startedAt = clock.now();
       const record = (outcome: StageRecord["outcome"], message: string | null): void => {
         const finishedAt = outcome === "running" ? null : clock.now();
-        emit({ type: "stage", runId: id, record: { stage: name, startedAt, finishedAt, outcome, message } });
+        const { backupId } = run;
+        const known = backupId === null ? {} : { backupId };
+        emit({ type: "stage", runId: id, record: { stage: name, startedAt, finishedAt, outcome, message }, ...known });
       };
       record("running", null);
       try {

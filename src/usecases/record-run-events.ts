@@ -59,6 +59,7 @@ export function recordRunEvents(
               await deps.state.updateRun(event.runId, {
                 stage: event.record.stage,
                 heartbeatAt: event.record.startedAt,
+                ...(event.backupId === undefined ? {} : { backupId: event.backupId }),
               });
             }
           });

@@ -3,6 +3,7 @@
 import { AppError, toAppError } from "../domain/error.ts";
 import type { Backup, BackupType } from "../domain/backup/backup.ts";
 import type { Manifest } from "../domain/backup/manifest.ts";
+import { newBackupId } from "../domain/backup/object-key.ts";
 import type { BandwidthLimits, Project, ScheduleSpec } from "../domain/project/project.ts";
 import type { Run } from "../domain/run/run.ts";
 import { attemptBackup, type AttemptResult } from "./attempt-backup.ts";
@@ -92,9 +93,12 @@ async function dumpWithRetries(
   ready: PreflightResult,
 ): Promise<AttemptResult> {
   const { retryCount, retryDelayMs } = deps.settings;
+  const abandonedIds: string[] = [];
   for (let attempt = 0; ; attempt++) {
+    const backupId = newBackupId(deps.random(8));
     try {
       return await attemptBackup(deps, run, {
+        backupId,
         project: request.project,
         type: request.type,
         schedule: request.schedule,
@@ -106,6 +110,9 @@ async function dumpWithRetries(
     } catch (error) {
       const failure = toAppError(error);
       if (!failure.retryable || attempt >= retryCount || run.signal.aborted) throw failure;
+      // What could not be removed of this attempt is known by its id.
+      abandonedIds.push(backupId);
+      run.report({ abandonedIds: [...abandonedIds] });
       const delayMs = retryDelayMs * 2 ** attempt;
       run.update({ retryCount: attempt + 1 });
       run.log("warn", `${failure.message}; retry ${attempt + 1} of ${retryCount} in ${Math.round(delayMs / 1000)} s`);

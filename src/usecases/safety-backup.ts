@@ -2,6 +2,7 @@
 // the restore does not start.
 
 import { AppError } from "../domain/error.ts";
+import { newBackupId } from "../domain/backup/object-key.ts";
 import type { Project, SourceSpec } from "../domain/project/project.ts";
 import { attemptBackup } from "./attempt-backup.ts";
 import type { Deps } from "./deps.ts";
@@ -36,6 +37,7 @@ export async function makeSafetyBackup(
       const opened = await openProject(deps, project, { log: active.log }, stack);
       const ready = await preflight(deps, project, opened, active.signal);
       const result = await attemptBackup(deps, active, {
+        backupId: newBackupId(deps.random(8)),
         project,
         type: "safety",
         schedule: null,

@@ -93,7 +93,8 @@ export interface RunProgress {
 /** What the executor tells the outside world; the CLI draws it, the state store keeps it. */
 export type RunEvent =
   | { readonly type: "started"; readonly run: Run }
-  | { readonly type: "stage"; readonly runId: string; readonly record: StageRecord }
+  /** `backupId` from the moment on that something is stored under it: what a crash leaves is known by it. */
+  | { readonly type: "stage"; readonly runId: string; readonly record: StageRecord; readonly backupId?: string }
   | { readonly type: "progress"; readonly runId: string; readonly progress: RunProgress }
   | { readonly type: "log"; readonly runId: string; readonly line: LogLine }
   | { readonly type: "finished"; readonly run: Run };
