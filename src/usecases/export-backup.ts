@@ -7,6 +7,7 @@ import type { Run } from "../domain/run/run.ts";
 import type { Deps } from "./deps.ts";
 import { executeRun } from "./execute-run.ts";
 import { findBackup } from "./find-backup.ts";
+import { holdForReading } from "./hold-for-reading.ts";
 import { countBytes } from "./meter.ts";
 import { readProvenManifest } from "./open-decipher.ts";
 import { openPlainPart } from "./open-plain-part.ts";
@@ -28,6 +29,7 @@ export async function exportBackup(deps: Deps, request: ExportRequest): Promise<
       await using stack = new AsyncDisposableStack();
       const found = await findBackup(deps, { ...request, log: run.log, signal: run.signal }, stack);
       run.update({ backupId: found.manifest.backupId });
+      await holdForReading(deps, run, project.name, found.manifest.backupId, stack);
       const directory = await deps.openDirectory(dirname(request.file), run.log);
       stack.use(directory);
       const name = basename(request.file);

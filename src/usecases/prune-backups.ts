@@ -4,12 +4,13 @@ import { AppError } from "../domain/error.ts";
 import type { BackupType } from "../domain/backup/backup.ts";
 import { manifestKey } from "../domain/backup/object-key.ts";
 import { planRetention, type RetentionCandidate, type RetentionPlan } from "../domain/retention/plan-retention.ts";
-import type { RetentionPolicy } from "../domain/retention/retention-policy.ts";
+import { retentionSets } from "../domain/retention/retention-sets.ts";
 import type { Project } from "../domain/project/project.ts";
 import type { Run } from "../domain/run/run.ts";
 import { collectDebris } from "./collect-debris.ts";
 import type { Deps, LogSink } from "./deps.ts";
 import { executeRun, type ActiveRun } from "./execute-run.ts";
+import { isBeingRead } from "./hold-for-reading.ts";
 import { openTargets, storagesOf } from "./open-project.ts";
 import { readCatalog, readManifest, readVerification, type CatalogEntry } from "./read-catalog.ts";
 import { tagStage } from "./stage-error.ts";
@@ -41,31 +42,21 @@ export async function planStorage(
 ): Promise<readonly SetPlan[]> {
   const { entries } = await readCatalog(target.store, project.name, signal);
   const known = await describeEntries(deps, project, target, entries, signal);
-  const sets = Map.groupBy(known, (backup) => backup.schedule);
-  const plans: SetPlan[] = [];
-  for (const [schedule, backups] of sets) {
-    const policy = policyOf(project, schedule);
-    const zone = project.schedules.find(({ name }) => name === schedule)?.timeZone ?? deps.settings.timeZone;
+  return retentionSets(project, known, deps.settings.timeZone).map(({ schedule, policy, timeZone, backups }) => {
     const plan = planRetention(backups, policy, {
       now: deps.clock.now(),
-      timeZone: zone,
+      timeZone,
       maxRetentionDays: deps.settings.maxRetentionDays,
       safetyDays: deps.settings.safetyBackupDays,
       isBaseDir: target.store.location === deps.settings.baseDir,
     });
-    plans.push({ storage: target.name, schedule, plan, backups });
-  }
-  return plans;
-}
-
-/** A schedule that is gone, or lost its own retention, falls back to the project's policy. */
-function policyOf(project: Project, schedule: string | null): RetentionPolicy | null {
-  return project.schedules.find(({ name }) => name === schedule)?.retention ?? project.retention;
+    return { storage: target.name, schedule, plan, backups };
+  });
 }
 
 /** Applies the plan of every target; used after a successful backup with the storages that hold it. */
 export async function pruneStorages(
-  deps: PruneDeps,
+  deps: PruneDeps & Pick<Deps, "lock">,
   run: ActiveRun,
   project: Project,
   targets: readonly Target[],
@@ -77,6 +68,10 @@ export async function pruneStorages(
       for (const { id, reason } of plan.remove) {
         run.signal.throwIfAborted();
         const backup = backups.find((candidate) => candidate.id === id)!;
+        if (await isBeingRead(deps, project.name, id)) {
+          run.log("info", `storage ${target.name}: backup ${id} is being read; the next prune removes it`);
+          continue;
+        }
         await deleteBackup(deps, target, backup.entry, run.signal);
         run.log("info", `storage ${target.name}: removed backup ${id} (${reason})`);
         removed += 1;
@@ -87,7 +82,10 @@ export async function pruneStorages(
   run.report({ removedBackups: removed, freedBytes });
 }
 
-/** The manifest first: a crash in the middle leaves unlisted parts, never a manifest without them. */
+/**
+ * The manifest before the parts: a crash in the middle leaves unlisted parts, never a manifest without them. The
+ * catalogue forgets them before: that tells such parts from those whose manifest was lost (collect-debris.ts).
+ */
 export async function deleteBackup(
   deps: Pick<Deps, "state" | "reach">,
   target: Target,
@@ -95,9 +93,9 @@ export async function deleteBackup(
   signal: AbortSignal,
 ): Promise<void> {
   const first = manifestKey(entry.stem);
+  await deps.state.removeBackupFromStorage(entry.backupId, target.name);
   await target.store.delete(first, signal);
   deps.reach("prune.manifest_deleted");
-  await deps.state.removeBackupFromStorage(entry.backupId, target.name);
   for (const object of entry.objects) {
     if (object.key === first) continue;
     await target.store.delete(object.key, signal);

@@ -8,6 +8,7 @@ import type { RestoreMode, RestoreOptions, TargetState } from "../ports/source.t
 import type { Deps } from "./deps.ts";
 import { executeRun, type ActiveRun } from "./execute-run.ts";
 import { findBackup, type FoundBackup } from "./find-backup.ts";
+import { holdForReading } from "./hold-for-reading.ts";
 import { readProvenManifest } from "./open-decipher.ts";
 import { openPlainPart } from "./open-plain-part.ts";
 import { agreeToTarget, restoreParts, type PlainPart } from "./restore-parts.ts";
@@ -44,6 +45,7 @@ async function restore(deps: Deps, run: ActiveRun, request: RestoreBackupRequest
   await using stack = new AsyncDisposableStack();
   const found = await findBackup(deps, { ...request, log: run.log, signal: run.signal }, stack);
   run.update({ backupId: found.manifest.backupId });
+  await holdForReading(deps, run, request.project.name, found.manifest.backupId, stack);
   const started = deps.clock.monotonicMs();
   if (request.intoDatabase !== null) {
     await restoreSource(deps, run, request, found, databaseOf(request, found.manifest), request.intoDatabase);

@@ -13,6 +13,7 @@ import type { Deps } from "./deps.ts";
 import { fullRestore } from "./drill-backup.ts";
 import { executeRun, type ActiveRun } from "./execute-run.ts";
 import { findBackup } from "./find-backup.ts";
+import { holdForReading } from "./hold-for-reading.ts";
 import { readProvenManifest } from "./open-decipher.ts";
 import { checkStoredPart, openPlainPart } from "./open-plain-part.ts";
 import { fromFirstGoodStorage } from "./restore-backup.ts";
@@ -43,6 +44,7 @@ export async function restoreToFiles(deps: Deps, request: RestoreToFilesRequest)
       await using stack = new AsyncDisposableStack();
       const found = await findBackup(deps, { ...request, log: run.log, signal: run.signal }, stack);
       run.update({ backupId: found.manifest.backupId });
+      await holdForReading(deps, run, project.name, found.manifest.backupId, stack);
       const directory = await deps.openDirectory(request.targetPath, run.log);
       stack.use(directory);
       const files = await fromFirstGoodStorage(run, found, async ({ target, entry }) => {

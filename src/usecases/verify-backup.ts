@@ -8,6 +8,7 @@ import type { Deps } from "./deps.ts";
 import { drillBackup } from "./drill-backup.ts";
 import { executeRun, type ActiveRun } from "./execute-run.ts";
 import { findBackup } from "./find-backup.ts";
+import { holdForReading } from "./hold-for-reading.ts";
 import { readProvenManifest } from "./open-decipher.ts";
 import type { NamedSource } from "./preflight.ts";
 import { recordVerification } from "./record-verification.ts";
@@ -35,6 +36,7 @@ async function verifyEverywhere(deps: Deps, run: ActiveRun, request: VerifyReque
   await using stack = new AsyncDisposableStack();
   const found = await findBackup(deps, { ...request, log: run.log, signal: run.signal }, stack);
   run.update({ backupId: found.manifest.backupId });
+  await holdForReading(deps, run, project.name, found.manifest.backupId, stack);
   const sources: NamedSource[] = [];
   if (level === "structure") {
     for (const spec of project.sources) sources.push({ name: spec.name, source: await deps.openSource(spec, run.log) });
