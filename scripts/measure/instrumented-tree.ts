@@ -1,10 +1,11 @@
 // A copy of the tree whose sources count what runs. All processes share one mapped file with a byte per counter, so that
 // even a program that is killed has left its marks.
 
-import { chmod, cp, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises";
+import { chmod, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join, relative } from "node:path";
 import { openParser } from "../syntax/parse-source.ts";
+import { copyTree } from "./copy-tree.ts";
 import { type Counter, instrument } from "./instrument.ts";
 
 export interface MeasuredFile {
@@ -18,13 +19,11 @@ export interface InstrumentedTree extends AsyncDisposable {
   read(): Promise<MeasuredFile[]>;
 }
 
-const copied = ["src", "scripts", "tests", "docs", "README.md", "package.json", "package-lock.json", "tsconfig.json"];
 const hitPath = "src/measure-hit.ts";
 
 export async function openInstrumentedTree(root: string, sources: readonly string[]): Promise<InstrumentedTree> {
   const folder = await mkdtemp(join(tmpdir(), "backupctl-coverage-"));
-  for (const name of copied) await cp(join(root, name), join(folder, name), { recursive: true });
-  await symlink(join(root, "node_modules"), join(folder, "node_modules"));
+  await copyTree(root, folder);
 
   const counters = new Map<string, readonly Counter[]>();
   let nextId = 0;

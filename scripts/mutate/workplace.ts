@@ -1,8 +1,9 @@
 // A copy of the tree where one mutated file at a time meets the tests; the checkout itself is never touched.
 
-import { cp, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { copyTree } from "../measure/copy-tree.ts";
 
 const timeLimitMs = 60_000;
 
@@ -14,9 +15,7 @@ export interface Workplace extends AsyncDisposable {
 
 export async function openWorkplace(root: string): Promise<Workplace> {
   const folder = await mkdtemp(join(tmpdir(), "backupctl-mutate-"));
-  for (const name of ["src", "tests", "scripts", "docs", "package.json", "tsconfig.json"])
-    await cp(join(root, name), join(folder, name), { recursive: true });
-  await symlink(join(root, "node_modules"), join(folder, "node_modules"));
+  await copyTree(root, folder);
 
   const passes = async (tests: readonly string[]): Promise<boolean> => {
     const child = Bun.spawn(
