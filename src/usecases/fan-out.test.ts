@@ -104,6 +104,50 @@ test("a storage that stalls is given up after the stall time and does not hold t
   expect(good.chunks.length).toBe(10);
 });
 
+test("a write that never settles, not even when it is aborted, holds nobody for longer than it must", async () => {
+  const deaf = { ...fakeSink("deaf"), abort: () => {} };
+  deaf.writer.write = () => new Promise(() => {});
+  async function* broken(): AsyncGenerator<Uint8Array> {
+    yield new Uint8Array(10);
+    await Bun.sleep(5);
+    throw new AppError("source_failed", "pg_dump ended with status 1");
+  }
+  const started = performance.now();
+  await expect(fanOut(broken(), [deaf], { stallTimeoutMs: 60_000 })).rejects.toThrow("pg_dump ended with status 1");
+  expect(performance.now() - started).toBeLessThan(2_000);
+  expect(deaf.events).toContain("abort");
+});
+
+test("an abort that never ends is not waited for", async () => {
+  const stuck = fakeSink("stuck", { write: () => Promise.reject(new AppError("storage_failed", "reset")) });
+  stuck.writer.abort = () => new Promise(() => {});
+  const result = await fanOut(chunks(10), [stuck, fakeSink("good")], { stallTimeoutMs: 100 });
+  expect(result.failures.map(({ error }) => error.message)).toEqual(["reset"]);
+});
+
+test("a close that never ends is a stall of that storage", async () => {
+  const stuck = fakeSink("stuck", { close: () => new Promise(() => {}) });
+  const result = await fanOut(chunks(2), [stuck, fakeSink("good")], { stallTimeoutMs: 100 });
+  expect(result.failures.map(({ name, error }) => [name, error.code, error.retryable])).toEqual([
+    ["stuck", "stalled", true],
+  ]);
+});
+
+test("chunks that were written are not kept in memory", async () => {
+  const sink = fakeSink("a");
+  sink.writer.write = async () => {};
+  async function* large(): AsyncGenerator<Uint8Array> {
+    for (let index = 0; index < 400; index++) {
+      yield new Uint8Array(1024 * 1024).fill(index);
+      if (index % 20 === 0) Bun.gc(true);
+    }
+  }
+  Bun.gc(true);
+  const before = process.memoryUsage.rss();
+  await fanOut(large(), [sink], options);
+  expect(process.memoryUsage.rss() - before).toBeLessThan(150 * 1024 * 1024);
+});
+
 test("a slow storage holds the source back instead of filling memory", async () => {
   let produced = 0;
   async function* counted(): AsyncGenerator<Uint8Array> {

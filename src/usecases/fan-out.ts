@@ -30,6 +30,8 @@ export interface FanOutOptions {
 
 /** Enough to bridge one slow part upload; chunks are shared between queues, not copied. */
 const queueLimitBytes = 4 * 1024 * 1024;
+/** A storage that does not even let go in this time is left alone: what it keeps is discarded or collected later. */
+const abortGraceMs = 30_000;
 
 /** Reads `stream` to its end. Throws the stream's own error, or the last storage's when none is left. */
 export async function fanOut(
@@ -73,6 +75,7 @@ function startPump(sink: Sink, stallTimeoutMs: number): Pump {
   let ending = false;
   let wakeWorker = (): void => {};
   let wakePusher = (): void => {};
+  let giveUp = (_reason: AppError): void => {};
 
   async function work(): Promise<ObjectInfo | undefined> {
     try {
@@ -98,6 +101,7 @@ function startPump(sink: Sink, stallTimeoutMs: number): Pump {
   async function guarded<T>(operation: () => Promise<T>): Promise<T> {
     let timer: ReturnType<typeof setTimeout> | undefined;
     const stalled = new Promise<never>((_resolve, reject) => {
+      giveUp = reject;
       timer = setTimeout(() => {
         const seconds = Math.round(stallTimeoutMs / 1000);
         const error = new AppError("stalled", `storage ${sink.name} accepted no data for ${seconds} s`, {
@@ -120,7 +124,14 @@ function startPump(sink: Sink, stallTimeoutMs: number): Pump {
     queue.length = 0;
     queuedBytes = 0;
     wakePusher();
-    await sink.writer.abort();
+    await abortWriter();
+  }
+
+  async function abortWriter(): Promise<void> {
+    const { promise: late, resolve } = Promise.withResolvers<void>();
+    const timer = setTimeout(resolve, Math.min(stallTimeoutMs, abortGraceMs));
+    await Promise.race([sink.writer.abort(), late]);
+    clearTimeout(timer);
   }
 
   const done = work();
@@ -142,6 +153,8 @@ function startPump(sink: Sink, stallTimeoutMs: number): Pump {
     async abort(reason) {
       failure ??= reason;
       sink.abort(reason);
+      // Also of a writer that does not listen.
+      giveUp(reason);
       wakeWorker();
       await fail(reason);
       await done;
