@@ -8,8 +8,9 @@ import type { Cipher } from "../ports/cipher.ts";
 import type { ObjectStore } from "../ports/object-store.ts";
 import type { DumpPart } from "../ports/source.ts";
 import type { Deps } from "./deps.ts";
-import { fanOut, type Sink, type SinkFailure } from "./fan-out.ts";
+import { fanOut, type SinkFailure } from "./fan-out.ts";
 import { countBytes, openMeter } from "./meter.ts";
+import { openSinks } from "./open-sinks.ts";
 import { atStage, tagStage } from "./stage-error.ts";
 import { watchStall } from "./watch-stall.ts";
 
@@ -63,7 +64,7 @@ export async function storePart(
   });
   const stored = openMeter();
 
-  const opened = await openSinks(request, signal);
+  const opened = await openSinks(request, stallTimeoutMs);
   if (opened.sinks.length === 0) throw opened.failures.at(-1)!.error;
   deps.reach("dump.part_open");
   try {
@@ -106,6 +107,10 @@ export async function storePart(
         encryption: cipher === null ? null : { scheme: cipher.scheme, keyId: cipher.keyId },
       },
     };
+  } catch (error) {
+    // Without effect on what was closed.
+    await Promise.all(opened.sinks.map(({ writer }) => writer.abort()));
+    throw error;
   } finally {
     opened.release();
   }
@@ -124,37 +129,4 @@ async function* refuseEmpty(stream: ByteStream, source: string): ByteStream {
     yield chunk;
   }
   if (empty) throw new AppError("source_failed", `source ${source} yielded an empty dump`);
-}
-
-interface OpenedSinks {
-  readonly sinks: readonly Sink[];
-  readonly failures: readonly SinkFailure[];
-  release(): void;
-}
-
-/** A storage that cannot be opened is a failure of that storage alone. */
-async function openSinks(request: StorePartRequest, signal: AbortSignal): Promise<OpenedSinks> {
-  const releases: (() => void)[] = [];
-  const sinks: Sink[] = [];
-  const failures: SinkFailure[] = [];
-  await Promise.all(
-    request.targets.map(async ({ name, store }) => {
-      const controller = new AbortController();
-      const onAbort = (): void => controller.abort(signal.reason);
-      signal.addEventListener("abort", onAbort, { once: true });
-      releases.push(() => signal.removeEventListener("abort", onAbort));
-      try {
-        signal.throwIfAborted();
-        const writer = await store.openWriter(request.key, {
-          tags: request.tags,
-          signal: controller.signal,
-          ...(request.expectedBytes === null ? {} : { expectedBytes: request.expectedBytes }),
-        });
-        sinks.push({ name, writer, abort: (reason) => controller.abort(reason) });
-      } catch (error) {
-        failures.push({ name, error: tagStage(error, "sync") });
-      }
-    }),
-  );
-  return { sinks, failures, release: () => releases.forEach((release) => release()) };
 }
