@@ -3,7 +3,7 @@ import { AppError } from "../domain/error.ts";
 import type { Run } from "../domain/run/run.ts";
 import type { ScheduleSpec } from "../domain/project/project.ts";
 import { day, openTestDeps, type TestDeps } from "../../tests/support/fake-deps.ts";
-import { back, backUpOnce } from "../../tests/support/run-fake-backup.ts";
+import { backUpOnce } from "../../tests/support/run-fake-backup.ts";
 import { exportBackup } from "./export-backup.ts";
 import { pinBackup } from "./pin-backup.ts";
 import { previewPrune, pruneBackups } from "./prune-backups.ts";
