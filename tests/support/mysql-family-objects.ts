@@ -119,7 +119,7 @@ export function describeFamilyObjects(label: string, bench: () => Bench, test: t
         "CREATE VIEW computed AS SELECT * FROM all_types",
         "CREATE FUNCTION add_one(n INT) RETURNS INT DETERMINISTIC RETURN n + 100",
         "CREATE TABLE only_old (a INT)",
-        "CREATE EVENT only_old ON SCHEDULE EVERY 1 DAY DO DELETE FROM only_old",
+        "CREATE EVENT only_old ON SCHEDULE EVERY 1 DAY STARTS '2031-01-01 00:00:00' DO DELETE FROM only_old",
       );
       await restore(open(rich), taken, name, "drop");
       expect(await describeDatabase(server, name)).toBe(before);

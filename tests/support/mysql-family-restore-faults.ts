@@ -64,7 +64,7 @@ export function describeRestoreFaults(label: string, bench: () => Bench, test: t
         "INSERT INTO plain VALUES (1)",
         "CREATE TRIGGER t BEFORE INSERT ON plain FOR EACH ROW SET NEW.a = 2",
         "CREATE VIEW a_view AS SELECT a FROM plain",
-        "CREATE EVENT e ON SCHEDULE EVERY 1 DAY DO DELETE FROM plain",
+        "CREATE EVENT e ON SCHEDULE EVERY 1 DAY STARTS '2031-01-01 00:00:00' DO DELETE FROM plain",
       );
       const before = await describeDatabase(server, to);
       // May do everything, but create a routine only outside the target: found out after the tables were moved.

@@ -62,7 +62,7 @@ export async function prepareSample(
         "CREATE TRIGGER before_other BEFORE INSERT ON other FOR EACH ROW SET NEW.a = 8",
         "CREATE VIEW plain AS SELECT a FROM other",
         "CREATE PROCEDURE p() SELECT 'old'",
-        "CREATE EVENT e ON SCHEDULE EVERY 1 DAY DO DELETE FROM other",
+        "CREATE EVENT e ON SCHEDULE EVERY 1 DAY STARTS '2031-01-01 00:00:00' DO DELETE FROM other",
       ),
     async listLeftovers() {
       const after = await server.listDatabases();
