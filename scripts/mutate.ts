@@ -26,11 +26,11 @@ const groups: Readonly<Record<string, { readonly files: readonly string[]; reado
       "src/usecases/{commit-backup,store-part,fan-out,collect-debris}.ts",
       "src/domain/backup/{seal-manifest,parse-manifest,object-key}.ts",
     ],
-    tests: ["src/usecases", "src/domain/backup"],
+    tests: ["src/domain/backup", "src/usecases", "tests/e2e/lifecycle.test.ts"],
   },
   restore: {
     files: ["src/usecases/{restore-backup,restore-file,restore-parts,restore-to-files,open-plain-part}.ts"],
-    tests: ["src/usecases"],
+    tests: ["src/usecases", "tests/e2e/lifecycle.test.ts"],
   },
 };
 

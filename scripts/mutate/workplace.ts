@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { copyTree } from "../measure/copy-tree.ts";
 
-const timeLimitMs = 60_000;
+const timeLimitMs = 180_000;
 
 export interface Workplace extends AsyncDisposable {
   passes(tests: readonly string[]): Promise<boolean>;
@@ -16,11 +16,29 @@ export interface Workplace extends AsyncDisposable {
 export async function openWorkplace(root: string): Promise<Workplace> {
   const folder = await mkdtemp(join(tmpdir(), "backupctl-mutate-"));
   await copyTree(root, folder);
+  // End-to-end tests run the program from source here: compiling it for each mutant would take longer than the tests.
+  const program = join(folder, "program");
+  await writeFile(program, `#!/bin/sh\nexec ${process.execPath} ${join(folder, "src/main.ts")} "$@"\n`, {
+    mode: 0o755,
+  });
 
   const passes = async (tests: readonly string[]): Promise<boolean> => {
     const child = Bun.spawn(
-      [join(root, "node_modules/.bin/bun"), "test", "--bail", ...tests.map((path) => `./${path}/`)],
-      { cwd: folder, stdin: "ignore", stdout: "ignore", stderr: "ignore", timeout: timeLimitMs, killSignal: "SIGKILL" },
+      [
+        join(root, "node_modules/.bin/bun"),
+        "test",
+        "--bail",
+        ...tests.map((path) => (path.endsWith(".ts") ? `./${path}` : `./${path}/`)),
+      ],
+      {
+        cwd: folder,
+        env: { ...process.env, BACKUPCTL_BINARY: program },
+        stdin: "ignore",
+        stdout: "ignore",
+        stderr: "ignore",
+        timeout: timeLimitMs,
+        killSignal: "SIGKILL",
+      },
     );
     return (await child.exited) === 0;
   };
