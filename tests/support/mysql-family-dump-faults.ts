@@ -1,7 +1,7 @@
 // What must go wrong in the right way while dumping, with both MariaDB and MySQL.
 
-import { expect, type test as bunTest } from "bun:test";
-import { chmod, mkdir, readdir, writeFile } from "node:fs/promises";
+import { afterAll, expect, type test as bunTest } from "bun:test";
+import { chmod, mkdir, readdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { AppError, type ErrorCode } from "../../src/domain/error.ts";
 import { quoteName } from "../../src/adapters/source/shared-mysql/identifier.ts";
@@ -19,6 +19,8 @@ export const bigTable = (table: string): readonly string[] => [
   ...Array.from({ length: 11 }, () => `INSERT INTO ${table} (t) SELECT t FROM ${table}`),
 ];
 
+const fakeDirs = new Set<string>();
+
 /** A dump program that runs the real one through a line of shell; `$real` is its path. */
 async function fakeTool(bench: Bench, name: string, script: string, version?: string): Promise<string> {
   const { flavour, tools } = bench.server;
@@ -26,6 +28,7 @@ async function fakeTool(bench: Bench, name: string, script: string, version?: st
   const real = tools.mysqlBinDir === undefined ? Bun.which(program)! : join(tools.mysqlBinDir, program);
   const dir = join(bench.tmpDir, "..", `bk-fake-${process.pid}-${name}`);
   await mkdir(dir, { recursive: true });
+  fakeDirs.add(dir);
   const tell = version === undefined ? `exec ${real} --version` : `echo '${program}  ${version}'; exit`;
   await writeFile(
     join(dir, program),
@@ -37,6 +40,11 @@ async function fakeTool(bench: Bench, name: string, script: string, version?: st
 
 export function describeDumpFaults(label: string, bench: () => Bench, test: typeof bunTest): void {
   const limitMs = 60_000;
+
+  afterAll(async () => {
+    for (const dir of fakeDirs) await rm(dir, { recursive: true, force: true });
+    fakeDirs.clear();
+  });
 
   function openWith(database: string, mysqlBinDir: string) {
     const { server, tmpDir, logged } = bench();
