@@ -1,12 +1,13 @@
 // Finds the backup that a person names: an id, a unique prefix of one, or `latest`, on the storages that hold it.
 
-import { AppError } from "../domain/error.ts";
+import { AppError, toAppError } from "../domain/error.ts";
 import type { Manifest } from "../domain/backup/manifest.ts";
 import { manifestKey, parseObjectKey } from "../domain/backup/object-key.ts";
 import type { Project } from "../domain/project/project.ts";
 import type { Deps, LogSink } from "./deps.ts";
 import { openTargets, storagesOf } from "./open-project.ts";
 import { readCatalog, readManifest, type CatalogEntry } from "./read-catalog.ts";
+import { tagStage } from "./stage-error.ts";
 import type { Target } from "./store-part.ts";
 
 export interface FoundBackup {
@@ -37,6 +38,7 @@ export async function findBackup(
   const names = storagesOf(project, request.storage === undefined ? undefined : [request.storage]);
   const opened = await openTargets(deps, names, { log }, stack);
   const errors = opened.failures.map(({ error }) => error);
+  for (const { name, error } of opened.failures) log("warn", `storage ${name} cannot be opened: ${error.message}`);
   const holders: { target: Target; entry: CatalogEntry }[] = [];
   for (const target of opened.targets) {
     try {
@@ -44,30 +46,27 @@ export async function findBackup(
       holders.push(...entries.map((entry) => ({ target, entry })));
     } catch (error) {
       signal.throwIfAborted();
-      log("warn", `storage ${target.name} cannot be listed: ${error instanceof Error ? error.message : String(error)}`);
-      errors.push(error as AppError);
+      const failure = tagStage(error, "sync");
+      log("warn", `storage ${target.name} cannot be listed: ${failure.message}`);
+      errors.push(failure);
     }
   }
-  const id = request.reference === "latest" ? await newest(holders, request) : uniqueId(holders, request);
-  if (id === undefined) {
-    if (errors.length > 0) throw errors[0]!;
-    throw new AppError("backup_not_found", `project ${project.name} has no backup on ${names.join(", ")}`, {
-      hint: `make one with backupctl run ${project.name}`,
-    });
-  }
+  const id = request.reference === "latest" ? await newest(holders, request) : uniqueId(holders, request.reference);
+  // What is not found may be on the storage that could not be read.
+  if (id === undefined) throw errors[0] ?? notFound(request, names, holders.length === 0);
   const matching = holders.filter(({ entry }) => entry.backupId === id);
   return { manifest: await firstManifest(matching, request), holders: matching };
 }
 
 async function firstManifest(holders: FoundBackup["holders"], request: FindRequest): Promise<Manifest> {
-  let failure: unknown;
+  let failure: AppError | undefined;
   for (const { target, entry } of holders) {
     try {
       return await readManifest(target.store, entry.stem, request.signal);
     } catch (error) {
       request.signal.throwIfAborted();
-      failure = error;
-      request.log("warn", `storage ${target.name}: ${error instanceof Error ? error.message : String(error)}`);
+      failure = toAppError(error);
+      request.log("warn", `storage ${target.name}: ${failure.message}`);
     }
   }
   throw failure;
@@ -81,11 +80,16 @@ async function newest(holders: FoundBackup["holders"], request: FindRequest): Pr
     .toSorted((a, b) => (nameTime(a.entry) < nameTime(b.entry) ? 1 : -1))
     .slice(0, latestCandidates);
   let best: { id: string; at: number } | undefined;
-  for (const { entry } of stems) {
+  for (const [index, { entry }] of stems.entries()) {
     const copies = holders.filter((holder) => holder.entry.backupId === entry.backupId);
-    const manifest = await firstManifest(copies, request);
-    const at = Date.parse(manifest.startedAt);
-    if (best === undefined || at > best.at) best = { id: entry.backupId, at };
+    try {
+      const manifest = await firstManifest(copies, request);
+      const at = Date.parse(manifest.startedAt);
+      if (best === undefined || at > best.at) best = { id: entry.backupId, at };
+    } catch (error) {
+      // An older backup is not silently taken for the newest one; those behind it are only there to compare.
+      if (index === 0 || request.signal.aborted) throw error;
+    }
   }
   return best?.id;
 }
@@ -94,23 +98,27 @@ function nameTime(entry: CatalogEntry): string {
   return parseObjectKey(manifestKey(entry.stem))?.stamp ?? "";
 }
 
-function uniqueId(holders: FoundBackup["holders"], { reference, project }: FindRequest): string | undefined {
+/** Undefined when none is meant; throws `backup_not_found` when several could be. */
+function uniqueId(holders: FoundBackup["holders"], reference: string): string | undefined {
   const ids = [...new Set(holders.map(({ entry }) => entry.backupId))];
+  if (reference === "") return undefined;
   if (ids.includes(reference)) return reference;
   const matches = ids.filter((id) => id.startsWith(reference));
-  if (matches.length === 1) return matches[0];
-  if (ids.length === 0) return undefined;
-  throw new AppError(
-    "backup_not_found",
-    matches.length === 0
-      ? `project ${project.name} has no backup ${reference}`
-      : `${reference} is the beginning of ${matches.length} backups of ${project.name}`,
-    {
-      hint:
-        matches.length === 0
-          ? `list them with backupctl snapshots ${project.name}`
-          : `give more of the id: ${matches.slice(0, 5).join(", ")}`,
-      details: { candidates: matches },
-    },
-  );
+  if (matches.length <= 1) return matches[0];
+  throw new AppError("backup_not_found", `${reference} is the beginning of ${matches.length} backups`, {
+    hint: `give more of the id: ${matches.slice(0, 5).join(", ")}`,
+    details: { candidates: matches },
+  });
+}
+
+function notFound({ project, reference }: FindRequest, names: readonly string[], isEmpty: boolean): AppError {
+  if (isEmpty) {
+    return new AppError("backup_not_found", `project ${project.name} has no backup on ${names.join(", ")}`, {
+      hint: `make one with backupctl run ${project.name}`,
+    });
+  }
+  return new AppError("backup_not_found", `project ${project.name} has no backup ${reference}`, {
+    hint: `list them with backupctl snapshots ${project.name}`,
+    details: { candidates: [] },
+  });
 }
