@@ -1,6 +1,6 @@
 // The backups of a project as its storages hold them now; what a storage says wins over what the state store remembers.
 
-import type { Backup } from "../domain/backup/backup.ts";
+import type { Backup, Verification } from "../domain/backup/backup.ts";
 import type { Project } from "../domain/project/project.ts";
 import type { Deps, LogSink } from "./deps.ts";
 import type { SinkFailure } from "./fan-out.ts";
@@ -22,8 +22,13 @@ export interface ListRequest {
 export interface ListResult {
   /** Newest first. */
   readonly backups: readonly Backup[];
-  /** Storages that could not be read: what they hold is missing from the list. */
+  /** What could not be read, by its storage: a whole listing, one manifest, one verification result. */
   readonly failures: readonly SinkFailure[];
+}
+
+interface Copy {
+  readonly target: Target;
+  readonly entry: CatalogEntry;
 }
 
 const readsAtOnce = 8;
@@ -38,7 +43,7 @@ export async function listBackups(
   const names = storagesOf(project, request.storage === undefined ? undefined : [request.storage]);
   const opened = await openTargets(deps, names, { log: request.log }, stack);
   const failures = [...opened.failures];
-  const holders = new Map<string, { target: Target; entry: CatalogEntry }[]>();
+  const holders = new Map<string, Copy[]>();
   for (const target of opened.targets) {
     try {
       const { entries } = await readCatalog(target.store, project.name, signal);
@@ -55,29 +60,45 @@ export async function listBackups(
   const backups: Backup[] = [];
   const all = [...holders.values()];
   for (let start = 0; start < all.length; start += readsAtOnce) {
-    backups.push(...(await Promise.all(all.slice(start, start + readsAtOnce).map(describe))));
+    const described = await Promise.all(all.slice(start, start + readsAtOnce).map(describe));
+    backups.push(...described.filter((backup) => backup !== undefined));
   }
   backups.sort((a, b) => b.createdAt - a.createdAt);
   return { backups: request.last === undefined ? backups : backups.slice(0, request.last), failures };
 
-  async function describe(copies: readonly { target: Target; entry: CatalogEntry }[]): Promise<Backup> {
-    const { target, entry } = copies[0]!;
-    const known = remembered.get(entry.backupId);
-    const backup =
-      known ?? describeBackup({ manifest: await readManifest(target.store, entry.stem, signal), committed: [] });
-    const verified = copies.find((copy) => copy.entry.hasVerification);
+  /** Undefined when no copy's manifest can be read. */
+  async function describe(copies: readonly Copy[]): Promise<Backup | undefined> {
+    const known = remembered.get(copies[0]!.entry.backupId);
+    const backup = known ?? (await firstReadable(copies, describeCopy));
+    if (backup === undefined) return undefined;
+    const verified = copies.filter(({ entry }) => entry.hasVerification);
     const verification =
-      verified === undefined
-        ? null
-        : (known?.verification ?? {
-            ...(await readVerification(verified.target.store, entry.stem, signal)),
-            storage: verified.target.name,
-          });
+      verified.length === 0 ? null : (known?.verification ?? (await firstReadable(verified, readResult)));
     return {
       ...backup,
       storages: copies.map((copy) => copy.target.name),
       pinned: copies.some((copy) => copy.entry.pinned),
-      verification,
+      verification: verification ?? null,
     };
+  }
+
+  async function describeCopy({ target, entry }: Copy): Promise<Backup> {
+    return describeBackup({ manifest: await readManifest(target.store, entry.stem, signal), committed: [] });
+  }
+
+  async function readResult({ target, entry }: Copy): Promise<Verification> {
+    return { ...(await readVerification(target.store, entry.stem, signal)), storage: target.name };
+  }
+
+  async function firstReadable<T>(copies: readonly Copy[], read: (copy: Copy) => Promise<T>): Promise<T | undefined> {
+    for (const copy of copies) {
+      try {
+        return await read(copy);
+      } catch (error) {
+        signal.throwIfAborted();
+        failures.push({ name: copy.target.name, error: tagStage(error, "sync") });
+      }
+    }
+    return undefined;
   }
 }

@@ -4,7 +4,7 @@ import { pinKey } from "../domain/backup/object-key.ts";
 import type { Project } from "../domain/project/project.ts";
 import type { Deps, LogSink } from "./deps.ts";
 import { findBackup } from "./find-backup.ts";
-import { writePin } from "./record-verification.ts";
+import { ifRemembered, writePin } from "./record-verification.ts";
 
 export interface PinRequest {
   readonly project: Project;
@@ -25,6 +25,6 @@ export async function pinBackup(
     if (request.pinned) await writePin(target.store, entry.stem, { at: deps.clock.now(), reason: request.reason });
     else await target.store.delete(pinKey(entry.stem), request.signal);
   }
-  await deps.state.savePin(found.manifest.backupId, request.pinned);
+  await ifRemembered(deps.state.savePin(found.manifest.backupId, request.pinned));
   return { backupId: found.manifest.backupId, storages: found.holders.map(({ target }) => target.name) };
 }

@@ -80,11 +80,20 @@ export async function readVerification(
   signal: AbortSignal,
 ): Promise<Omit<Verification, "storage">> {
   const key = verifiedKey(stem);
-  const value: unknown = JSON.parse(new TextDecoder().decode(await readWhole(store, key, signal)));
+  const text = new TextDecoder().decode(await readWhole(store, key, signal));
+  const value = parseOrUndefined(text);
   if (isVerification(value)) return value;
   throw new AppError("manifest_invalid", `verification result ${key} cannot be read`, {
     hint: "run backupctl verify on this backup again",
   });
+}
+
+function parseOrUndefined(json: string): unknown {
+  try {
+    return JSON.parse(json) as unknown;
+  } catch {
+    return undefined;
+  }
 }
 
 function isVerification(value: unknown): value is Omit<Verification, "storage"> {

@@ -1,5 +1,6 @@
 // Results and pins lie beside the backup on the storage, so that they survive the state store.
 
+import { AppError } from "../domain/error.ts";
 import type { Verification } from "../domain/backup/backup.ts";
 import type { Manifest } from "../domain/backup/manifest.ts";
 import { pinKey, verifiedKey } from "../domain/backup/object-key.ts";
@@ -16,7 +17,16 @@ export async function recordVerification(
   verification: Verification,
 ): Promise<void> {
   await replaceObject(target.store, verifiedKey(manifest.stem), verification);
-  await deps.state.saveVerification(manifest.backupId, verification);
+  await ifRemembered(deps.state.saveVerification(manifest.backupId, verification));
+}
+
+/** A state store that was lost knows nothing of older backups; what lies on the storage is the truth. */
+export async function ifRemembered(saving: Promise<void>): Promise<void> {
+  try {
+    await saving;
+  } catch (error) {
+    if (!(error instanceof AppError && error.code === "backup_not_found")) throw error;
+  }
 }
 
 export async function writePin(
