@@ -18,7 +18,7 @@ import type { Deps } from "./usecases/deps.ts";
 declare const BACKUPCTL_VERSION: string | undefined;
 
 /** Above this much resident memory a full collection is worth its time: buffers are freed late otherwise. */
-const memoryThresholdBytes = 110 * 1024 * 1024;
+const memoryThresholdBytes = 128 * 1024 * 1024;
 
 const version = typeof BACKUPCTL_VERSION === "undefined" ? "0.0.0-dev" : BACKUPCTL_VERSION;
 

@@ -43,7 +43,7 @@ export interface StoredPart {
   readonly failures: readonly SinkFailure[];
 }
 
-const relieveEveryBytes = 16 * 1024 * 1024;
+const relieveEveryBytes = 8 * 1024 * 1024;
 
 /** Throws the source's or cipher's error, or the last storage's when none is left. */
 export async function storePart(
