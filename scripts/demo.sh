@@ -7,7 +7,7 @@ root=$(cd "$(dirname "$0")/.." && pwd)
 backupctl="$root/dist/backupctl"
 
 if [ "${DEMO_SKIP_BUILD:-}" != 1 ]; then
-  "$root/scripts/setup"
+  "$root/scripts/setup" --demo
   "$root/node_modules/.bin/bun" "$root/scripts/build.ts"
 fi
 

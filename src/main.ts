@@ -1,5 +1,6 @@
 // argv → cli, nothing more. The handlers come first: without them a rejected promise could end the process with 0.
 
+import { guardOutput } from "./cli/terminal.ts";
 import { AppError } from "./domain/error.ts";
 
 function die(error: unknown): never {
@@ -19,11 +20,7 @@ for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
 }
 
 const argv = process.argv.slice(2);
-const [{ runCli }, { openCliContext }, { guardOutput }] = await Promise.all([
-  import("./cli/program.ts"),
-  import("./compose.ts"),
-  import("./cli/terminal.ts"),
-]);
+const [{ runCli }, { openCliContext }] = await Promise.all([import("./cli/program.ts"), import("./compose.ts")]);
 const judgeOutput = guardOutput();
 const exitCode = await runCli(argv, (globals) => openCliContext(globals, cancel.signal));
 await new Promise<void>((resolve) => process.stdout.write("", () => setImmediate(resolve)));
