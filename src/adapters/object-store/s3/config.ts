@@ -39,7 +39,11 @@ export const S3StoreConfig = z
       .optional()
       .describe("Storage class of new objects, as STANDARD_IA"),
     sse: z.enum(["AES256", "aws:kms"]).optional().describe("Encryption by the store itself"),
-    sse_kms_key_id: z.string().min(1).optional().describe("Key for `aws:kms`, else not used; without it the store's default key"),
+    sse_kms_key_id: z
+      .string()
+      .min(1)
+      .optional()
+      .describe("Key for `aws:kms`, else not used; without it the store's default key"),
     tags: z
       .record(z.string().min(1).max(128).regex(tagText), z.string().max(256).regex(tagText))
       .refine(
