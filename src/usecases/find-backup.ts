@@ -69,7 +69,7 @@ async function firstManifest(holders: FoundBackup["holders"], request: FindReque
       request.log("warn", `storage ${target.name}: ${failure.message}`);
     }
   }
-  throw failure;
+  throw failure!;
 }
 
 async function newest(holders: FoundBackup["holders"], request: FindRequest): Promise<string | undefined> {

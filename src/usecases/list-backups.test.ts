@@ -43,8 +43,8 @@ describe("a list of backups", () => {
     expect(before.backups[1]!.verification).toMatchObject({ passed: true, level: "checksum" });
     world.loseState();
     const after = await list(world);
-    expect(after.backups.map(({ verification: _, ...rest }) => rest)).toEqual(
-      before.backups.map(({ verification: _, ...rest }) => rest),
+    expect(after.backups.map((backup) => ({ ...backup, verification: null }))).toEqual(
+      before.backups.map((backup) => ({ ...backup, verification: null })),
     );
     expect(after.backups[1]!.verification).toMatchObject({ passed: true, level: "checksum", storage: "one" });
   });

@@ -1,6 +1,6 @@
 // Restores a backup of a project into a database and, if asked, its files to where they were or elsewhere.
 
-import { AppError, toAppError, type ErrorCode } from "../domain/error.ts";
+import { AppError, toAppError } from "../domain/error.ts";
 import type { Manifest } from "../domain/backup/manifest.ts";
 import type { Project, SourceSpec } from "../domain/project/project.ts";
 import type { Run } from "../domain/run/run.ts";
@@ -11,7 +11,7 @@ import { findBackup, type FoundBackup } from "./find-backup.ts";
 import { holdForReading } from "./hold-for-reading.ts";
 import { readProvenManifest } from "./open-decipher.ts";
 import { openPlainPart } from "./open-plain-part.ts";
-import { agreeToTarget, restoreParts, type PlainPart } from "./restore-parts.ts";
+import { agreeToTarget, restoreParts, speaksAgainstCopy, type PlainPart } from "./restore-parts.ts";
 import { makeSafetyBackup } from "./safety-backup.ts";
 
 export interface RestoreBackupRequest {
@@ -99,17 +99,6 @@ async function restoreSource(
   });
 }
 
-/** Codes that speak against this copy or this storage, not against the target or the dump. */
-const copyErrors: ReadonlySet<ErrorCode> = new Set([
-  "backup_corrupt",
-  "manifest_invalid",
-  "object_not_found",
-  "stalled",
-  "storage_auth_failed",
-  "storage_failed",
-  "storage_unreachable",
-]);
-
 export async function fromFirstGoodStorage<T>(
   run: Pick<ActiveRun, "warn" | "signal">,
   found: FoundBackup,
@@ -121,7 +110,7 @@ export async function fromFirstGoodStorage<T>(
     } catch (error) {
       const failure = toAppError(error);
       const next = found.holders[index + 1];
-      if (run.signal.aborted || next === undefined || !copyErrors.has(failure.code)) throw failure;
+      if (run.signal.aborted || next === undefined || !speaksAgainstCopy(failure)) throw failure;
       run.warn(`storage ${holder.target.name}: ${failure.message}; trying ${next.target.name}`);
     }
   }

@@ -1,7 +1,7 @@
 // Puts the parts of one source into a target: looks first, asks before anything is replaced, makes a safety backup,
 // restores beside the original where the engine can, compares rows, and only then swaps.
 
-import { AppError } from "../domain/error.ts";
+import { AppError, toAppError, type ErrorCode } from "../domain/error.ts";
 import { compareRowCounts } from "../domain/backup/compare-row-counts.ts";
 import type { RowCounts } from "../domain/backup/manifest.ts";
 import type { ByteStream } from "../ports/byte-stream.ts";
@@ -64,6 +64,8 @@ export async function restoreParts(
   request: RestorePartsRequest,
 ): Promise<RestoreOutcome> {
   const { source, database, mode, options } = request;
+  if (request.parts.length === 0)
+    throw new AppError("manifest_invalid", `the backup names no part to restore into ${database}`);
   const parts = request.parts.toSorted((a, b) => Number(isGlobals(b)) - Number(isGlobals(a)));
   const stall = new AbortController();
   const signal = AbortSignal.any([run.signal, stall.signal]);
@@ -87,7 +89,8 @@ export async function restoreParts(
       () => readStall(part.name),
       (error) => stall.abort(error),
     );
-    const report = await target.restore({ format: part.format, stream: watched, facts: part.facts }, options, signal);
+    const restoring = target.restore({ format: part.format, stream: watched, facts: part.facts }, options, signal);
+    const report = await (target.swaps ? restoring : restoring.catch(changedInPlace(database)));
     for (const warning of report.warnings) run.warn(warning);
   }
   deps.reach("restore.loaded");
@@ -96,6 +99,37 @@ export async function restoreParts(
   await target.commit();
   deps.reach("restore.committed");
   return outcome;
+}
+
+/** Another copy must not be restored on top of what this one has already changed. */
+function changedInPlace(database: string): (error: unknown) => never {
+  return (error) => {
+    const failure = toAppError(error);
+    if (!speaksAgainstCopy(failure)) throw failure;
+    throw new AppError(
+      "restore_failed",
+      `${database} was being changed in place when reading failed: ${failure.message}`,
+      {
+        hint: "it holds a part of the backup now; restore again, or restore the safety backup",
+        cause: failure,
+      },
+    );
+  };
+}
+
+const copyErrors: ReadonlySet<ErrorCode> = new Set([
+  "backup_corrupt",
+  "manifest_invalid",
+  "object_not_found",
+  "stalled",
+  "storage_auth_failed",
+  "storage_failed",
+  "storage_unreachable",
+]);
+
+/** True for what speaks against this copy or this storage, not against the target or the dump. */
+export function speaksAgainstCopy({ code }: AppError): boolean {
+  return copyErrors.has(code);
 }
 
 async function compareRows(

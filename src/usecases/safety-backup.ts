@@ -1,7 +1,7 @@
 // Before data is replaced, what is there is backed up: type `safety`, on the target's first storage. When that fails
 // the restore does not start.
 
-import { AppError } from "../domain/error.ts";
+import { AppError, toAppError } from "../domain/error.ts";
 import { newBackupId } from "../domain/backup/object-key.ts";
 import type { Project, SourceSpec } from "../domain/project/project.ts";
 import { attemptBackup } from "./attempt-backup.ts";
@@ -47,7 +47,10 @@ export async function makeSafetyBackup(
         infos: ready.infos,
       });
       backupId = result.manifest.backupId;
-      await deps.state.saveBackup(describeBackup(result));
+      // The backup is there without it.
+      await deps.state
+        .saveBackup(describeBackup(result))
+        .catch((error: unknown) => active.warn(`state store: ${toAppError(error).message}`));
     },
   );
   if (run.status === "succeeded") {
