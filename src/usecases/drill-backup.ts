@@ -4,8 +4,8 @@
 import { AppError, toAppError } from "../domain/error.ts";
 import { compareRowCounts } from "../domain/backup/compare-row-counts.ts";
 import type { Verification } from "../domain/backup/backup.ts";
-import type { Manifest, ManifestPart } from "../domain/backup/manifest.ts";
-import type { Project, SourceSpec } from "../domain/project/project.ts";
+import type { Manifest, ManifestPart, ManifestSource } from "../domain/backup/manifest.ts";
+import type { Project } from "../domain/project/project.ts";
 import type { Cipher } from "../ports/cipher.ts";
 import type { RestoreOptions } from "../ports/source.ts";
 import type { Deps, LogSink } from "./deps.ts";
@@ -32,13 +32,13 @@ export const fullRestore: RestoreOptions = {
 
 /** A failed drill is a result, not an error; only a cancel throws. */
 export async function drillBackup(
-  deps: Pick<Deps, "clock" | "codecs" | "openSource">,
+  deps: Pick<Deps, "clock" | "codecs" | "settings" | "openSource">,
   request: DrillRequest,
 ): Promise<Verification> {
   const started = deps.clock.monotonicMs();
   let message: string | null = null;
   try {
-    for (const spec of request.project.sources) await drillSource(deps, request, spec);
+    for (const described of request.manifest.sources) await drillSource(deps, request, described);
   } catch (error) {
     request.signal.throwIfAborted();
     message = toAppError(error).message;
@@ -56,15 +56,21 @@ export async function drillBackup(
   };
 }
 
+/** Every source of the backup, not of the project as it is now: what is not restored is not proven. */
 async function drillSource(
-  deps: Pick<Deps, "codecs" | "openSource">,
+  deps: Pick<Deps, "codecs" | "settings" | "openSource">,
   request: DrillRequest,
-  spec: SourceSpec,
+  described: ManifestSource,
 ): Promise<void> {
   const { manifest, project, signal } = request;
-  const described = manifest.sources.find((source) => source.name === spec.name);
-  const parts = manifest.parts.filter((part) => part.source === spec.name);
-  if (described === undefined || parts.length === 0) return;
+  const parts = manifest.parts.filter((part) => part.source === described.name);
+  const spec = project.sources.find(({ name, type }) => name === described.name && type === described.type);
+  if (spec === undefined) {
+    throw new AppError(
+      "verify_failed",
+      `project ${project.name} has no ${described.type} source ${described.name} any more, so it cannot be drilled`,
+    );
+  }
   const { drillOn, drillServer } = project.verification;
   const settings = drillOn === "server" && spec.name === "database" ? drillServer : spec.settings;
   const source = await deps.openSource({ ...spec, settings }, request.log);

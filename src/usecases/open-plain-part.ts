@@ -7,7 +7,8 @@ import type { ByteStream } from "../ports/byte-stream.ts";
 import type { Cipher } from "../ports/cipher.ts";
 import type { ObjectStore } from "../ports/object-store.ts";
 import type { Deps } from "./deps.ts";
-import { openMeter } from "./meter.ts";
+import { openMeter, type Meter } from "./meter.ts";
+import { watchStall } from "./watch-stall.ts";
 
 export interface PlainPartRequest {
   readonly store: ObjectStore;
@@ -19,25 +20,50 @@ export interface PlainPartRequest {
   onStoredBytes?(bytes: number): void;
 }
 
-export async function* openPlainPart(deps: Pick<Deps, "codecs">, request: PlainPartRequest): ByteStream {
+type ReadDeps = Pick<Deps, "codecs" | "settings">;
+
+export async function* openPlainPart(deps: ReadDeps, request: PlainPartRequest): ByteStream {
   const { part, signal } = request;
-  const stored = openMeter(request.onStoredBytes);
   const plain = openMeter();
-  const sealed = stored.measure(request.store.read(part.key, { signal }));
+  const stored = openMeter(request.onStoredBytes);
+  const sealed = stored.measure(readWatched(deps, request));
   const compressed =
     part.encryption === null ? sealed : requireCipher(request).decrypt(sealed, contextOf(request), signal);
   yield* plain.measure(deps.codecs[part.compression.algorithm].decompress(compressed));
-  requireEqual(part.key, "stored bytes", stored.bytes, part.storedBytes);
-  requireEqual(part.key, "SHA-256 of the stored bytes", stored.sha256(), part.storedSha256);
+  requireStored(part, stored);
   requireEqual(part.key, "plain bytes", plain.bytes, part.plainBytes);
   requireEqual(part.key, "SHA-256 of the plain bytes", plain.sha256(), part.plainSha256);
 }
 
-/** Reads the stored bytes only: what can be proven without the key. */
-export async function checkStoredPart(request: Omit<PlainPartRequest, "cipher">): Promise<void> {
-  const { part, signal } = request;
+/** The bytes as they are stored; ends only when they are those of the manifest. What can be proven without the key. */
+export async function* openStoredPart(
+  deps: Pick<Deps, "settings">,
+  request: Omit<PlainPartRequest, "cipher">,
+): ByteStream {
   const stored = openMeter(request.onStoredBytes);
-  for await (const _chunk of stored.measure(request.store.read(part.key, { signal })));
+  yield* stored.measure(readWatched(deps, request));
+  requireStored(request.part, stored);
+}
+
+/** A storage that sends nothing for the watchdog's time is given up, whoever reads. */
+function readWatched(deps: Pick<Deps, "settings">, request: Omit<PlainPartRequest, "cipher">): ByteStream {
+  const { stallTimeoutMs } = deps.settings;
+  const { store, part } = request;
+  const stalled = new AbortController();
+  const signal = AbortSignal.any([request.signal, stalled.signal]);
+  const stall = (): AppError =>
+    new AppError(
+      "stalled",
+      `${part.key}: no byte arrived from ${store.location} in ${Math.round(stallTimeoutMs / 1000)} s`,
+      {
+        hint: "check the network and the storage, or raise BACKUP_STALL_TIMEOUT_SECONDS",
+        retryable: true,
+      },
+    );
+  return watchStall(store.read(part.key, { signal }), stallTimeoutMs, stall, (error) => stalled.abort(error));
+}
+
+function requireStored(part: ManifestPart, stored: Meter): void {
   requireEqual(part.key, "stored bytes", stored.bytes, part.storedBytes);
   requireEqual(part.key, "SHA-256 of the stored bytes", stored.sha256(), part.storedSha256);
 }

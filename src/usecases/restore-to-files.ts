@@ -1,7 +1,7 @@
 // Restores a backup to files: dumps decrypted (and decompressed if asked), assets unpacked below the target path.
 // A file appears under its name only when its bytes were proven.
 
-import { AppError } from "../domain/error.ts";
+import { AppError, toAppError } from "../domain/error.ts";
 import type { Manifest, ManifestPart } from "../domain/backup/manifest.ts";
 import type { Project } from "../domain/project/project.ts";
 import type { Run } from "../domain/run/run.ts";
@@ -15,8 +15,9 @@ import { executeRun, type ActiveRun } from "./execute-run.ts";
 import { findBackup } from "./find-backup.ts";
 import { holdForReading } from "./hold-for-reading.ts";
 import { readProvenManifest } from "./open-decipher.ts";
-import { checkStoredPart, openPlainPart } from "./open-plain-part.ts";
+import { openPlainPart, openStoredPart } from "./open-plain-part.ts";
 import { fromFirstGoodStorage } from "./restore-backup.ts";
+import { speaksAgainstCopy } from "./restore-parts.ts";
 
 export interface RestoreToFilesRequest {
   readonly project: Project;
@@ -47,14 +48,18 @@ export async function restoreToFiles(deps: Deps, request: RestoreToFilesRequest)
       await holdForReading(deps, run, project.name, found.manifest.backupId, stack);
       const directory = await deps.openDirectory(request.targetPath, run.log);
       stack.use(directory);
-      const files = await fromFirstGoodStorage(run, found, async ({ target, entry }) => {
+      // What one storage gave stays when the next one has to give the rest.
+      const written = new Map<string, readonly RestoredFile[]>();
+      await fromFirstGoodStorage(run, found, async ({ target, entry }) => {
         const { manifest, cipher } = await readProvenManifest(deps, project, target.store, entry.stem, run.signal);
-        return writeParts(deps, run, request, { manifest, cipher, store: target.store, directory });
+        await writeParts(deps, run, request, { manifest, cipher, store: target.store, directory }, written);
       });
-      run.report({ files, targetPath: request.targetPath });
+      run.report({ files: [...written.values()].flat(), targetPath: request.targetPath });
     }),
   );
 }
+
+const cleanupTimeoutMs = 30_000;
 
 interface Opened {
   readonly manifest: Manifest;
@@ -68,7 +73,8 @@ async function writeParts(
   run: ActiveRun,
   request: RestoreToFilesRequest,
   opened: Opened,
-): Promise<RestoredFile[]> {
+  written: Map<string, readonly RestoredFile[]>,
+): Promise<void> {
   const wanted = opened.manifest.parts.filter((part) => {
     if (request.only === null) return true;
     return (request.only === "assets") === isAssets(part);
@@ -76,13 +82,16 @@ async function writeParts(
   if (wanted.length === 0) {
     throw new AppError("usage", `backup ${opened.manifest.backupId} holds nothing for --only ${request.only}`);
   }
-  const files: RestoredFile[] = [];
   for (const part of wanted) {
+    const content = `${part.name} ${part.plainSha256}`;
+    if (written.has(content)) continue;
     run.log("info", `restoring ${part.name} to ${request.targetPath}`);
-    if (isAssets(part) && !request.raw) await unpack(deps, run, request, opened, part, files);
-    else files.push(...(await writePart(deps, run, request, opened, part)));
+    const isUnpacked = isAssets(part) && !request.raw;
+    const files = isUnpacked
+      ? [await unpack(deps, run, request, opened, part)]
+      : await writePart(deps, run, request, opened, part);
+    written.set(content, files);
   }
-  return files;
 }
 
 export function isAssets(part: Pick<ManifestPart, "format">): boolean {
@@ -95,8 +104,7 @@ async function unpack(
   request: RestoreToFilesRequest,
   { manifest, cipher, store }: Opened,
   part: ManifestPart,
-  files: RestoredFile[],
-): Promise<void> {
+): Promise<RestoredFile> {
   const described = manifest.sources.find((source) => source.name === part.source);
   const spec = {
     name: part.source,
@@ -119,7 +127,7 @@ async function unpack(
   );
   for (const warning of report.warnings) run.warn(warning);
   await target.commit();
-  files.push({ path: request.targetPath, format: part.format, plain: true });
+  return { path: request.targetPath, format: part.format, plain: true };
 }
 
 async function writePart(
@@ -131,34 +139,35 @@ async function writePart(
 ): Promise<RestoredFile[]> {
   const { store, cipher, manifest, directory } = opened;
   const { signal } = run;
+  const { format } = part;
   const plainPart = { store, backupId: manifest.backupId, part, cipher, signal };
   const storedName = part.key.slice(part.key.lastIndexOf("/") + 1);
-  if (request.raw) {
-    await checkStoredPart(plainPart);
-    return [
-      await writeFile(request, directory, storedName, store.read(part.key, { signal }), part.format, false, signal),
-    ];
-  }
+  const stored = openStoredPart(deps, plainPart);
+  if (request.raw) return [await writeFile(request, directory, storedName, stored, format, false, signal)];
+
   // The whole part is proven before its compressed form is written, for only the plain bytes prove a foreign decoder's end.
   for await (const _chunk of openPlainPart(deps, plainPart));
-  const codec = deps.codecs[part.compression.algorithm];
-  const plainName = `${storedName.slice(0, storedName.indexOf(`.${part.format}`))}.${part.format}`;
-  const compressedName = codec.extension === "" ? plainName : `${plainName}.${codec.extension}`;
-  const files: RestoredFile[] = [];
-  const sealed = store.read(part.key, { signal });
+  const { extension } = deps.codecs[part.compression.algorithm];
+  const isPlain = extension === "";
+  const plainName = `${manifest.stem.slice(manifest.stem.lastIndexOf("/") + 1)}.${format}`;
   const context = { backupId: manifest.backupId, part: part.name };
-  const compressed = part.encryption === null || cipher === null ? sealed : cipher.decrypt(sealed, context, signal);
-  files.push(
-    await writeFile(request, directory, compressedName, compressed, part.format, codec.extension === "", signal),
-  );
-  if (!request.decompress) return files;
-  if (codec.extension !== "") {
-    files.push(
-      await writeFile(request, directory, plainName, openPlainPart(deps, plainPart), part.format, true, signal),
-    );
+  const compressed = part.encryption === null || cipher === null ? stored : cipher.decrypt(stored, context, signal);
+  const name = isPlain ? plainName : `${plainName}.${extension}`;
+  const file = await writeFile(request, directory, name, compressed, format, isPlain, signal);
+  if (!request.decompress) return [file];
+  const files = [file];
+  try {
+    if (!isPlain) {
+      const plain = openPlainPart(deps, plainPart);
+      files.push(await writeFile(request, directory, plainName, plain, format, true, signal));
+    }
+  } catch (error) {
+    // The next storage writes it again.
+    if (speaksAgainstCopy(toAppError(error))) await directory.delete(name, AbortSignal.timeout(cleanupTimeoutMs));
+    throw error;
   }
-  const plain = await plainForm(deps, run, request, part, files.at(-1)!.path);
-  return plain === null ? files : [...files, plain];
+  const other = await plainForm(deps, run, request, part, files.at(-1)!.path);
+  return other === null ? files : [...files, other];
 }
 
 async function plainForm(

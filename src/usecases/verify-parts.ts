@@ -5,7 +5,7 @@ import type { ManifestPart } from "../domain/backup/manifest.ts";
 import type { Cipher } from "../ports/cipher.ts";
 import type { RestorePart } from "../ports/source.ts";
 import type { Deps, LogSink } from "./deps.ts";
-import { checkStoredPart, openPlainPart } from "./open-plain-part.ts";
+import { openPlainPart, openStoredPart } from "./open-plain-part.ts";
 import type { NamedSource } from "./preflight.ts";
 import type { Target } from "./store-part.ts";
 
@@ -23,13 +23,16 @@ export interface VerifyPartsRequest {
 }
 
 /** Throws `backup_corrupt` or what the storage or the key answers. Returns what could not be checked. */
-export async function verifyParts(deps: Pick<Deps, "codecs">, request: VerifyPartsRequest): Promise<readonly string[]> {
+export async function verifyParts(
+  deps: Pick<Deps, "codecs" | "settings">,
+  request: VerifyPartsRequest,
+): Promise<readonly string[]> {
   const { target, cipher, signal } = request;
   const limits: string[] = [];
   for (const part of request.parts) {
     const plainPart = { store: target.store, backupId: request.backupId, part, cipher, signal };
     if (part.encryption !== null && cipher?.canDecrypt !== true) {
-      await checkStoredPart(plainPart);
+      for await (const _chunk of openStoredPart(deps, plainPart));
       limits.push(`${part.name}: only the stored bytes were checked, this machine has no key to decrypt`);
       continue;
     }
@@ -39,6 +42,8 @@ export async function verifyParts(deps: Pick<Deps, "codecs">, request: VerifyPar
       await source.verifyStructure({ format: part.format, stream, facts: request.facts(part.source) }, signal);
     } else {
       for await (const _chunk of stream);
+      if (request.level === "structure")
+        limits.push(`${part.name}: its structure was not checked, the project has no source ${part.source}`);
     }
     request.log("debug", `storage ${target.name}: ${part.name} verified, ${part.storedBytes} bytes`);
   }
