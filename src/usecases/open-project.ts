@@ -14,7 +14,8 @@ export interface OpenedProject {
   readonly sources: readonly NamedSource[];
   readonly targets: readonly Target[];
   readonly unopened: readonly SinkFailure[];
-  readonly cipher: Cipher | null;
+  /** Still being opened: stretching a password takes as long as looking at the source does. */
+  readonly cipher: Promise<Cipher | null>;
 }
 
 export interface OpenProjectOptions {
@@ -30,11 +31,13 @@ export async function openProject(
   options: OpenProjectOptions,
   stack: AsyncDisposableStack,
 ): Promise<OpenedProject> {
+  const cipher = project.encryption === null ? Promise.resolve(null) : deps.openCipher(project.encryption);
+  // It is awaited by the preflight; until then a failure must not count as unhandled.
+  cipher.catch(() => {});
   const sources: NamedSource[] = [];
   for (const spec of project.sources)
     sources.push({ name: spec.name, source: await deps.openSource(spec, options.log) });
   const opened = await openTargets(deps, storagesOf(project, options.storages), options, stack);
-  const cipher = project.encryption === null ? null : await deps.openCipher(project.encryption);
   return { sources, targets: opened.targets, unopened: opened.failures, cipher };
 }
 

@@ -80,6 +80,7 @@ export interface PreflightResult {
   readonly targets: readonly Target[];
   readonly failures: readonly SinkFailure[];
   readonly infos: ReadonlyMap<string, SourceInfo>;
+  readonly cipher: Cipher | null;
 }
 
 /** Throws when a source does not answer, the key is unusable, or no storage can be written. */
@@ -91,31 +92,34 @@ export async function preflight(
     readonly targets: readonly Target[];
     /** Storages that could not even be opened: the reason when no other one is left. */
     readonly unopened: readonly SinkFailure[];
-    readonly cipher: Cipher | null;
+    readonly cipher: Promise<Cipher | null>;
   },
   signal: AbortSignal,
 ): Promise<PreflightResult> {
+  // All at once: each of them waits for something else.
+  const asked = Promise.all(opened.sources.map((named) => checkSource(named, signal)));
+  const written = Promise.all(
+    opened.targets.map((target) => checkStorage(target, deps.settings.diskMinFreeBytes, signal)),
+  );
   const infos = new Map<string, SourceInfo>();
-  for (const named of opened.sources) {
-    const result = await checkSource(named, signal);
+  for (const [index, result] of (await asked).entries()) {
     if (result.error !== null) throw tagStage(result.error, "dump");
-    if (result.info !== undefined) infos.set(named.name, result.info);
+    if (result.info !== undefined) infos.set(opened.sources[index]!.name, result.info);
   }
-  if (opened.cipher !== null) {
-    const result = await checkCipher(opened.cipher, signal);
+  const cipher = await openedCipher(opened.cipher);
+  if (cipher !== null) {
+    const result = await checkCipher(cipher, signal);
     if (result.error !== null) throw tagStage(result.error, "encrypt");
   }
   const targets: Target[] = [];
   const failures: SinkFailure[] = [];
-  const checks = await Promise.all(
-    opened.targets.map((target) => checkStorage(target, deps.settings.diskMinFreeBytes, signal)),
-  );
+  const checks = await written;
   for (const [index, result] of checks.entries()) {
     const target = opened.targets[index]!;
     if (result.error === null) targets.push(target);
     else failures.push({ name: target.name, error: tagStage(result.error, "sync") });
   }
-  if (targets.length > 0) return { targets, failures, infos };
+  if (targets.length > 0) return { targets, failures, infos, cipher };
   throw (
     failures.at(0)?.error ??
     opened.unopened.at(0)?.error ??
@@ -123,6 +127,14 @@ export async function preflight(
       hint: "add a storage to the configuration",
     })
   );
+}
+
+async function openedCipher(cipher: Promise<Cipher | null>): Promise<Cipher | null> {
+  try {
+    return await cipher;
+  } catch (error) {
+    throw tagStage(error, "encrypt");
+  }
 }
 
 export function formatBytes(bytes: number): string {

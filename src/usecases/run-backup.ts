@@ -62,7 +62,7 @@ async function backUp(deps: Deps, run: ActiveRun, request: BackupRequest): Promi
     deps.reach("run.pre_hook_done");
     const result = await dumpWithRetries(deps, run, request, opened, ready);
     deps.reach("run.committed");
-    await afterCommit(deps, run, request, opened, result, failures);
+    await afterCommit(deps, run, request, ready, result, failures);
     status = "succeeded";
   } catch (error) {
     status = run.signal.aborted ? "cancelled" : "failed";
@@ -104,7 +104,7 @@ async function dumpWithRetries(
         schedule: request.schedule,
         sources: opened.sources,
         targets: ready.targets,
-        cipher: opened.cipher,
+        cipher: ready.cipher,
         infos: ready.infos,
       });
     } catch (error) {
@@ -126,7 +126,7 @@ async function afterCommit(
   deps: Deps,
   run: ActiveRun,
   request: BackupRequest,
-  opened: OpenedProject,
+  ready: PreflightResult,
   result: AttemptResult,
   earlier: readonly SinkFailure[],
 ): Promise<void> {
@@ -151,7 +151,7 @@ async function afterCommit(
     await asWarning(run, "verify", () => recordVerification(deps, target, result.manifest, verification));
   }
   if (project.verification.enabled && project.verification.level === "restore") {
-    await asWarning(run, "verify", () => run.stage("verify", () => drillAndRecord(deps, run, project, opened, result)));
+    await asWarning(run, "verify", () => run.stage("verify", () => drillAndRecord(deps, run, project, ready, result)));
   }
   await asWarning(run, "prune", () => run.stage("prune", () => pruneStorages(deps, run, project, result.committed)));
 }
@@ -160,7 +160,7 @@ async function drillAndRecord(
   deps: Deps,
   run: ActiveRun,
   project: Project,
-  opened: OpenedProject,
+  ready: PreflightResult,
   result: AttemptResult,
 ): Promise<void> {
   const target = result.committed[0]!;
@@ -168,7 +168,7 @@ async function drillAndRecord(
     project,
     manifest: result.manifest,
     target,
-    cipher: opened.cipher,
+    cipher: ready.cipher,
     log: run.log,
     signal: run.signal,
   });

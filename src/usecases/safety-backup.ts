@@ -43,7 +43,7 @@ export async function makeSafetyBackup(
         schedule: null,
         sources: opened.sources,
         targets: ready.targets,
-        cipher: opened.cipher,
+        cipher: ready.cipher,
         infos: ready.infos,
       });
       backupId = result.manifest.backupId;
