@@ -14,7 +14,7 @@
 // because other users can read that. A damaged or incomplete file ends with exit status 1 and leaves no output file.
 
 import { createDecipheriv, createHash, hkdfSync, scryptSync, timingSafeEqual } from "node:crypto";
-import { createReadStream, createWriteStream, existsSync, readFileSync, renameSync, rmSync } from "node:fs";
+import { createReadStream, createWriteStream, existsSync, openSync, readFileSync, renameSync, rmSync } from "node:fs";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
 import { Readable, Writable } from "node:stream";
@@ -314,7 +314,9 @@ async function main() {
   if (existsSync(output)) refuse(`${output} exists already`);
   const partial = `${output}.partial`;
   try {
-    await pipeline(...stages, createWriteStream(partial, { mode: 0o600, flush: true }));
+    // Opened here and not by the stream: a stream that fails before it has opened its file would create it afterwards.
+    const fd = openSync(partial, "w", 0o600);
+    await pipeline(...stages, createWriteStream(partial, { fd, flush: true }));
     renameSync(partial, output);
   } catch (error) {
     rmSync(partial, { force: true });
