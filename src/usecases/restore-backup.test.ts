@@ -38,6 +38,7 @@ async function filled(options: TestDepsOptions = {}): Promise<TestDeps> {
   await backUpOnce(world);
   world.server.databases.set("other", tablesOf({ precious: ["a", "b"] }));
   world.server.calls.length = 0;
+  for (const name of ["one", "two"]) world.store(name).calls.length = 0;
   return world;
 }
 
