@@ -88,3 +88,9 @@ test("leaving the stream early ends the program", async () => {
   for await (const _ of tool.stdout) break;
   expect(() => process.kill(tool.pid!, 0)).toThrow();
 });
+
+test("a larger output buffer changes neither the bytes nor the exit status", async () => {
+  const tool = sh("head -c 300000 /dev/zero; echo end", { largeOutput: true });
+  expect((await text(tool.stdout)).length).toBe(300_004);
+  await expect(text(sh("echo hello; exit 3", { largeOutput: true }).stdout)).rejects.toThrow("exit 3");
+});

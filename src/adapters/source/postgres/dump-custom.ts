@@ -16,7 +16,11 @@ export async function* streamCustomDump(
   onLocked: () => void,
 ): ByteStream {
   const doing = `pg_dump of database "${database}"`;
-  const dump = spawnTool({ ...tool, fail: (exit) => translateToolExit(exit, doing, "source_failed") });
+  const dump = spawnTool({
+    ...tool,
+    largeOutput: true,
+    fail: (exit) => translateToolExit(exit, doing, "source_failed"),
+  });
   let head: Uint8Array | undefined = new Uint8Array(0);
   for await (const chunk of checkArchive(dump.stdout, "source_failed", `what ${doing} wrote`)) {
     if (head === undefined) {

@@ -52,6 +52,7 @@ export async function openDump(login: Login, context: SourceContext, request: Du
   async function* stream(): ByteStream {
     const doing = `${flavour.dumpPrograms[0]} of database "${database}"`;
     await using dump = spawnTool({
+      largeOutput: true,
       command: tool.program,
       args: [toolLogin.defaultsFile, ...plan.args, "--", ...plan.names],
       env: toolLogin.env,
