@@ -2,7 +2,8 @@
 // an SFTP server at once, restored in every way it offers, and opened by the stock tools without it.
 
 import { afterAll, beforeAll, describe, expect } from "bun:test";
-import { readdir } from "node:fs/promises";
+import { chown, mkdtemp, readdir, rm, stat } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { binaryPath, testWithBinary as test } from "../support/binary.ts";
 import { describeDatabase } from "../support/describe-postgres.ts";
@@ -132,6 +133,30 @@ describe("PostgreSQL by the program", () => {
     await succeed(world, "restore", "shop", "latest", "--into-database", "just schema", ...filled, "--table", table);
     expect(await old.run("just schema", `SELECT count(*)::int AS n FROM ${table}`)).toEqual([{ n: 3 }]);
     await expectNothingLeft(world);
+  }, 60_000);
+
+  test("what lay in a tablespace comes back where there is none, with a warning", async () => {
+    const place = await mkdtemp(join(tmpdir(), "bk-space-"));
+    const owner = await stat(old.admin.host);
+    await chown(place, owner.uid, owner.gid);
+    await old.run("postgres", `CREATE TABLESPACE "fast 'disk'" LOCATION '${place}'`);
+    const space = `TABLESPACE "fast 'disk'"`;
+    const name = "spaced";
+    await createTestDatabase(old, name, `CREATE TABLE t ${space} AS SELECT 1 AS a`, `CREATE INDEX i ON t (a) ${space}`);
+    try {
+      const verification = { enabled: true, level: "restore", drill: { on: "throwaway" } };
+      await using world = await beds.openWorld({}, { database: databaseOn(old, name), storage: "disk", verification });
+      const { runs } = await world.json<RunsJson>("run", "shop");
+      expect(runs[0]).toMatchObject({ status: "succeeded", error: null });
+      const { backups } = await world.json<BackupsJson>("snapshots", "shop");
+      expect(backups[0]!.verified).toMatchObject({ level: "restore", passed: true });
+      await old.run("postgres", `DROP DATABASE ${name}`, `DROP ${space}`);
+      const restored = await succeed(world, "restore", "shop", "latest", "--into-database", name);
+      expect(restored.stderr).toContain("fast 'disk'");
+      expect(await old.run(name, "SELECT a FROM t")).toEqual([{ a: 1 }]);
+    } finally {
+      await rm(place, { recursive: true, force: true });
+    }
   }, 60_000);
 
   test("a dump that stopped half-way through a table leaves no backup, no child and nothing temporary", async () => {

@@ -111,6 +111,7 @@ test("an extension that the target server lacks is named before anything is writ
     name: "no_such_extension",
     schema: null,
     owner: null,
+    tablespace: null,
     definition: "",
     hasData: false,
     drop: "",

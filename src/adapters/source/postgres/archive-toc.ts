@@ -11,6 +11,8 @@ export interface TocEntry {
   readonly name: string;
   readonly schema: string | null;
   readonly owner: string | null;
+  /** Null for the database's own. */
+  readonly tablespace: string | null;
   readonly definition: string;
   /** Statement that drops it, empty when something else does. */
   readonly drop: string;
@@ -147,7 +149,7 @@ function readEntry(cursor: Cursor, version: number): TocEntry {
   const drop = cursor.text() ?? "";
   cursor.text(); // copy statement
   const schema = cursor.text();
-  cursor.text(); // tablespace
+  const tablespace = cursor.text();
   if (version >= 0x01_0e) cursor.text(); // table access method
   if (version >= 0x01_10) cursor.int(); // relkind
   const owner = cursor.text();
@@ -160,6 +162,7 @@ function readEntry(cursor: Cursor, version: number): TocEntry {
     name,
     schema: emptyAsNull(schema),
     owner: emptyAsNull(owner),
+    tablespace: emptyAsNull(tablespace),
     definition,
     drop,
     hasData,

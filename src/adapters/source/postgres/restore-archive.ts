@@ -71,7 +71,11 @@ async function runPgRestore(
   if (clients.warning !== null) place.context.log("warn", clients.warning);
   await using held = new AsyncDisposableStack();
   const login = held.use(await openToolLogin(place.config, place.context.tmpDir));
-  const isSuperuser = await prepareTarget(place, head, options, signal);
+  const { isSuperuser, missingTablespaces } = await prepareTarget(place, head, options, signal);
+  if (missingTablespaces.length > 0 && place.isThrowaway !== true) {
+    const names = missingTablespaces.join(", ");
+    warnings.add(`the target server lacks the tablespaces ${names}: everything was put into the database's own`);
+  }
   const list = await listEntries(place, head, options, isSuperuser, signal);
   for (const warning of list.warnings) warnings.add(warning);
   const direct = [
@@ -85,6 +89,7 @@ async function runPgRestore(
     ...(place.clean ? ["--file=-"] : direct),
     ...(options.noOwner ? ["--no-owner"] : []),
     ...(options.noPrivileges ? ["--no-privileges"] : []),
+    ...(missingTablespaces.length > 0 ? ["--no-tablespaces"] : []),
     ...(options.schemaOnly ? ["--schema-only"] : []),
     ...(options.dataOnly ? ["--data-only"] : []),
     ...(options.dataOnly && isSuperuser ? ["--disable-triggers"] : []),
@@ -149,24 +154,41 @@ async function listSchemas({ config, database }: RestorePlace, signal: AbortSign
   return new Set(rows.map((row) => row.name));
 }
 
-/** Checks and prepares; returns whether we are a superuser. */
+interface PreparedTarget {
+  readonly isSuperuser: boolean;
+  readonly missingTablespaces: readonly string[];
+}
+
 async function prepareTarget(
   place: RestorePlace,
   head: ArchiveHead,
   options: RestoreOptions,
   signal: AbortSignal,
-): Promise<boolean> {
+): Promise<PreparedTarget> {
   const { config, database } = place;
   await using connection = await connect(config, { database, signal, errorCode: "restore_failed" });
   const [me] = await connection.run<{ super: boolean }>(
     "asking for our own rights",
     "SELECT rolsuper AS super FROM pg_roles WHERE rolname = current_user",
   );
-  if (options.dataOnly) return me?.super === true;
+  const isSuperuser = me?.super === true;
+  if (options.dataOnly) return { isSuperuser, missingTablespaces: [] };
   await checkExtensions(connection, head);
   if (!options.noOwner) await checkOwners(connection, head);
   if (!place.inPlace && options.tables.length === 0) await createMissingSchemas(connection, head);
-  return me?.super === true;
+  return { isSuperuser, missingTablespaces: await findMissingTablespaces(connection, head) };
+}
+
+/** A new server seldom has them, and where rows lie matters less than that they are back. */
+async function findMissingTablespaces(connection: PostgresConnection, head: ArchiveHead): Promise<readonly string[]> {
+  const needed = [...new Set(head.entries.map((entry) => entry.tablespace).filter((name) => name !== null))];
+  if (needed.length === 0) return [];
+  const missing = await connection.run<{ name: string }>(
+    "looking for the tablespaces",
+    "SELECT name FROM unnest($1::text[]) AS needed (name) WHERE name NOT IN (SELECT spcname FROM pg_tablespace)",
+    [needed],
+  );
+  return missing.map((row) => row.name);
 }
 
 export async function checkExtensions(connection: PostgresConnection, head: ArchiveHead): Promise<void> {

@@ -12,4 +12,6 @@ export interface RestorePlace {
   readonly inPlace: boolean;
   /** Objects of the backup replace those of the same name. */
   readonly clean: boolean;
+  /** The server itself is thrown away: that it lacks tablespaces is no news. */
+  readonly isThrowaway?: boolean;
 }

@@ -75,7 +75,8 @@ export async function createScratchDatabase(
       [Symbol.asyncDispose]: dispose,
     };
   } catch (error) {
-    await dispose();
+    // Why it could not be made matters more than why it could not be removed; the next start tries that again.
+    await dispose().catch(() => {});
     throw error;
   }
 }

@@ -54,7 +54,7 @@ export function openThrowawayDrill(source: PostgresConfig, context: SourceContex
         for await (const _ of stream) break;
         throw error;
       }
-      const place = { config: server.config, database, context, inPlace: false, clean: false };
+      const place = { config: server.config, database, context, inPlace: false, clean: false, isThrowaway: true };
       warnings.push(...(await restorePart(place, { ...part, stream }, options, signal)));
       return { warnings };
     },
