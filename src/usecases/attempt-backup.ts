@@ -1,7 +1,7 @@
 // One attempt at a backup, under names that no other attempt shares: dump every source, make all parts durable, verify
 // them on the storage, commit the manifest. Whatever fails before the commit leaves nothing behind.
 
-import { AppError, toAppError } from "../domain/error.ts";
+import { AppError } from "../domain/error.ts";
 import type { BackupType, Verification } from "../domain/backup/backup.ts";
 import {
   manifestFormat,
@@ -255,9 +255,7 @@ async function discard(run: ActiveRun, attempt: Attempt, targets: readonly Targe
   if (attempt.keys.length === 0) return;
   await Promise.all(
     targets.map(async ({ name, store }) => {
-      const left = await discardBackup(store, attempt.stem, attempt.keys, AbortSignal.timeout(cleanupTimeoutMs)).catch(
-        (error: unknown) => [toAppError(error).message],
-      );
+      const left = await discardBackup(store, attempt.stem, attempt.keys, AbortSignal.timeout(cleanupTimeoutMs));
       if (left.length > 0)
         run.log("warn", `storage ${name}: could not remove ${left.join(", ")}; prune will collect it`);
     }),

@@ -3,9 +3,10 @@ import { AppError } from "../domain/error.ts";
 import type { Run } from "../domain/run/run.ts";
 import { openTestDeps, type TestDeps, type TestDepsOptions } from "../../tests/support/fake-deps.ts";
 import { describeFakeTables, tablesOf } from "../../tests/support/fake-source.ts";
+import { manifest as sampleManifest } from "../../tests/support/sample-manifest.ts";
 import { back, backUpOnce } from "../../tests/support/run-fake-backup.ts";
 import { fullRestore } from "./drill-backup.ts";
-import { restoreBackup, type RestoreBackupRequest } from "./restore-backup.ts";
+import { fromFirstGoodStorage, restoreBackup, type RestoreBackupRequest } from "./restore-backup.ts";
 
 const assets = { name: "assets", type: "files", settings: { paths: ["/uploads"], exclude: [] } };
 
@@ -316,6 +317,31 @@ describe("files of a backup", () => {
     files.server.databases.set("/uploads", tablesOf({ "a.txt": ["hello"] }));
     await backUpOnce(files);
     expect(await restore(files)).toMatchObject({ status: "failed", error: { code: "usage" } });
+  });
+});
+
+describe("a backup that names no part", () => {
+  test("for what is asked of it restores nothing", async () => {
+    const world = await filled();
+    for (const name of ["one", "two"]) {
+      const [key] = world.store(name).keys(".manifest.json");
+      const text = Buffer.from(world.store(name).objects.get(key!)!.bytes).toString();
+      const manifest = JSON.parse(text) as { sources: { name: string }[] };
+      manifest.sources.push({ ...manifest.sources[0]!, name: "assets" });
+      const bytes = new TextEncoder().encode(JSON.stringify(manifest));
+      world.store(name).objects.set(key!, { bytes, modifiedAt: 0 });
+    }
+    const run = await restore(world, { intoDatabase: null, assets: "/elsewhere" });
+    expect(run).toMatchObject({ status: "failed", error: { code: "manifest_invalid" } });
+    expect(world.server.databases.has("/elsewhere")).toBe(false);
+  });
+
+  test("is on no storage when none is left to ask", async () => {
+    const world = await filled();
+    const manifest = { ...sampleManifest, backupId: "abcd1234" };
+    const run = { warn: () => {}, signal: world.signal };
+    const asking = fromFirstGoodStorage(run, { manifest, holders: [] }, async () => 1);
+    await expect(asking).rejects.toThrow("no storage holds backup abcd1234");
   });
 });
 

@@ -3,7 +3,7 @@ import { gzipSync } from "node:zlib";
 import { AppError } from "../domain/error.ts";
 import type { Run } from "../domain/run/run.ts";
 import { openTestDeps, type TestDeps, type TestDepsOptions } from "../../tests/support/fake-deps.ts";
-import { describeFakeTables, tablesOf } from "../../tests/support/fake-source.ts";
+import { describeFakeTables, failing, tablesOf } from "../../tests/support/fake-source.ts";
 import { backUpOnce } from "../../tests/support/run-fake-backup.ts";
 import { bundleParts } from "./bundle-parts.ts";
 import { fullRestore } from "./drill-backup.ts";
@@ -215,9 +215,7 @@ describe("a bundle", () => {
     const real = await world.deps.openCipher({ type: "aes-256-gcm", settings: {} });
     world.knobs.cipher = async () => ({
       ...real,
-      decrypt: async function* () {
-        throw new AppError("wrong_key", "needs another key");
-      },
+      decrypt: () => failing(new AppError("wrong_key", "needs another key")),
     });
     expect(await restore(world)).toMatchObject({ status: "failed", error: { code: "wrong_key" } });
     expect(world.server.databases.has("copy")).toBe(false);

@@ -3,7 +3,7 @@ import { gunzipSync } from "node:zlib";
 import { AppError } from "../domain/error.ts";
 import type { Run } from "../domain/run/run.ts";
 import { openTestDeps, type TestDeps, type TestDepsOptions } from "../../tests/support/fake-deps.ts";
-import { tablesOf } from "../../tests/support/fake-source.ts";
+import { failing, tablesOf } from "../../tests/support/fake-source.ts";
 import type { FakeStore } from "../../tests/support/fake-store.ts";
 import { backUpOnce } from "../../tests/support/run-fake-backup.ts";
 import { exportBackup } from "./export-backup.ts";
@@ -196,10 +196,7 @@ describe("damage", () => {
   test("without a key nothing but raw bytes can be had", async () => {
     const world = await filled({ encrypted: true });
     const real = await world.deps.openCipher({ type: "aes-256-gcm", settings: {} });
-    const decrypt = async function* (): AsyncGenerator<Uint8Array> {
-      throw new AppError("wrong_key", "needs another key");
-    };
-    world.knobs.cipher = async () => ({ ...real, decrypt });
+    world.knobs.cipher = async () => ({ ...real, decrypt: () => failing(new AppError("wrong_key", "another key")) });
     expect(await restore(world)).toMatchObject({ status: "failed", warnings: [], error: { code: "wrong_key" } });
     expect((await restore(world, { raw: true })).status).toBe("succeeded");
   });

@@ -257,3 +257,8 @@ export function untilAborted(signal: AbortSignal): Promise<never> {
     signal.addEventListener("abort", () => reject(signal.reason), { once: true });
   });
 }
+
+/** A stream that breaks before its first byte. */
+export function failing(error: AppError): ByteStream {
+  return { [Symbol.asyncIterator]: () => ({ next: () => Promise.reject(error) }) };
+}
