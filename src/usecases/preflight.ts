@@ -96,13 +96,14 @@ export async function preflight(
   },
   signal: AbortSignal,
 ): Promise<PreflightResult> {
-  // All at once: each of them waits for something else.
-  const asked = Promise.all(opened.sources.map((named) => checkSource(named, signal)));
-  const written = Promise.all(
-    opened.targets.map((target) => checkStorage(target, deps.settings.diskMinFreeBytes, signal)),
-  );
+  // All at once, for each of them waits for something else; and all to their end, so that no storage is left in the
+  // middle of its probe when another one's answer ends the run.
+  const [asked, checks] = await Promise.all([
+    Promise.all(opened.sources.map((named) => checkSource(named, signal))),
+    Promise.all(opened.targets.map((target) => checkStorage(target, deps.settings.diskMinFreeBytes, signal))),
+  ]);
   const infos = new Map<string, SourceInfo>();
-  for (const [index, result] of (await asked).entries()) {
+  for (const [index, result] of asked.entries()) {
     if (result.error !== null) throw tagStage(result.error, "dump");
     if (result.info !== undefined) infos.set(opened.sources[index]!.name, result.info);
   }
@@ -113,7 +114,6 @@ export async function preflight(
   }
   const targets: Target[] = [];
   const failures: SinkFailure[] = [];
-  const checks = await written;
   for (const [index, result] of checks.entries()) {
     const target = opened.targets[index]!;
     if (result.error === null) targets.push(target);

@@ -1,17 +1,11 @@
 import { describe, expect, test } from "bun:test";
 import { AppError } from "../domain/error.ts";
-import { openTestDeps, type TestDeps } from "../../tests/support/fake-deps.ts";
-import { back, backUpOnce } from "../../tests/support/run-fake-backup.ts";
+import { openTestDeps } from "../../tests/support/fake-deps.ts";
+import { back, backUpOnce, expectNothingLeft } from "../../tests/support/run-fake-backup.ts";
 
 const unreachable = (retryable = true): AppError =>
   new AppError("storage_unreachable", "nobody answers", { retryable });
 const failed = (text = "it broke"): AppError => new AppError("storage_failed", text);
-
-function expectNothingLeft(world: TestDeps, ...names: string[]): void {
-  for (const name of names) expect(world.store(name).keys()).toEqual([]);
-  expect(world.server.open.size).toBe(0);
-  expect(world.locks.holders.size).toBe(0);
-}
 
 describe("a backup that succeeds", () => {
   test("lies whole on every storage, is in the catalogue and holds no lock", async () => {
@@ -195,6 +189,26 @@ describe("a backup that fails", () => {
     expect(world.store("one").calls).toEqual([]);
   });
 
+  test("because the source does not answer leaves no storage in the middle of its probe", async () => {
+    const world = openTestDeps({ storages: ["one"] });
+    world.server.faults.probe = new AppError("source_unreachable", "nobody answers");
+    const store = world.store("one");
+    let probed = false;
+    store.probe = async () => {
+      await Bun.sleep(10);
+      probed = true;
+    };
+    expect(await back(world)).toMatchObject({ status: "failed", error: { code: "source_unreachable" } });
+    expect(probed).toBe(true);
+  });
+
+  test("because there is no key names the encryption", async () => {
+    const world = openTestDeps({ encrypted: true });
+    world.knobs.cipher = () => Promise.reject(new AppError("cipher_failed", "the key file is gone"));
+    expect(await back(world)).toMatchObject({ status: "failed", error: { code: "cipher_failed", stage: "encrypt" } });
+    expectNothingLeft(world, "one", "two");
+  });
+
   test("because the key is unusable names the encryption", async () => {
     const world = openTestDeps({ encrypted: true });
     const { openCipher } = world.deps;
@@ -323,60 +337,4 @@ describe("retries", () => {
     expect(await running).toMatchObject({ status: "cancelled", error: { code: "cancelled" } });
     expectNothingLeft(world, "one");
   });
-});
-
-describe("a cancel", () => {
-  const before = [
-    "run.started",
-    "run.pre_hook_done",
-    "dump.part_open",
-    "dump.part_durable",
-    "dump.parts_durable",
-  ] as const;
-  for (const point of before) {
-    test(`at ${point} leaves nothing`, async () => {
-      const world = openTestDeps({ encrypted: true, project: { verification: { ...checksum, enabled: true } } });
-      world.knobs.onPoint = (reached) => reached === point && world.abort();
-      const run = await back(world);
-      expect(run).toMatchObject({ status: "cancelled", error: { code: "cancelled" } });
-      expectNothingLeft(world, "one", "two");
-    });
-  }
-
-  test("in the middle of a dump leaves nothing", async () => {
-    const world = openTestDeps();
-    world.server.faults.onChunk = (bytes) => {
-      if (bytes >= 2_000) world.abort();
-    };
-    expect(await back(world)).toMatchObject({ status: "cancelled", error: { code: "cancelled", stage: "dump" } });
-    expectNothingLeft(world, "one", "two");
-  });
-
-  test("while copies are verified leaves nothing", async () => {
-    const world = openTestDeps({ project: { verification: { ...checksum, enabled: true } } });
-    world.store("one").faults.push({ on: "read" });
-    const running = back(world);
-    while (!world.store("one").calls.some((call) => call.startsWith("read"))) await Bun.sleep(1);
-    world.abort();
-    expect((await running).status).toBe("cancelled");
-    expectNothingLeft(world, "one", "two");
-  });
-
-  for (const point of [
-    "commit.before_manifest",
-    "commit.manifest_written",
-    "commit.first_storage_done",
-    "run.committed",
-  ] as const) {
-    test(`at ${point} no longer stops the commit: every storage holds the backup, and nothing is pruned`, async () => {
-      const world = openTestDeps();
-      await backUpOnce(world);
-      world.project = { ...world.project, retention: { keepLast: 1 } };
-      world.knobs.onPoint = (reached) => reached === point && world.abort();
-      const run = await back(world);
-      expect(run).toMatchObject({ status: "succeeded", partial: false });
-      for (const name of ["one", "two"]) expect(world.store(name).keys("manifest.json").length).toBe(2);
-      expect(world.memory.backups.get(run.backupId!)!.storages).toEqual(["one", "two"]);
-    });
-  }
 });

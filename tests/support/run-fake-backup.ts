@@ -1,5 +1,6 @@
 // One backup in the world of fakes, as a test wants it.
 
+import { expect } from "bun:test";
 import type { Run } from "../../src/domain/run/run.ts";
 import { runBackup, type BackupRequest } from "../../src/usecases/run-backup.ts";
 import type { TestDeps } from "./fake-deps.ts";
@@ -19,4 +20,11 @@ export async function backUpOnce(world: TestDeps, changes: Partial<BackupRequest
   if (run.status !== "succeeded" || run.backupId === null)
     throw new Error(`the backup ${run.status}: ${run.error?.message}`);
   return run.backupId;
+}
+
+/** Neither on these storages nor on the server, and no lock. */
+export function expectNothingLeft(world: TestDeps, ...names: string[]): void {
+  for (const name of names) expect(world.store(name).keys()).toEqual([]);
+  expect(world.server.open.size).toBe(0);
+  expect(world.locks.holders.size).toBe(0);
 }
