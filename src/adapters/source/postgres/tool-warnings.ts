@@ -1,34 +1,12 @@
-// What client programs say on stderr: everything to the log, warnings also kept for the manifest.
+// How PostgreSQL's client programs mark a warning.
 
 import type { SourceContext } from "../../../ports/source.ts";
-
-export interface ToolWarnings {
-  readLine(line: string): void;
-  add(warning: string): void;
-  list(): readonly string[];
-}
-
-const keptWarnings = 100;
-const loggedLines = 1_000;
+import { collectToolWarnings, type ToolWarnings } from "../tool-warnings.ts";
 
 export function collectWarnings(context: SourceContext): ToolWarnings {
-  const kept: string[] = [];
-  let dropped = 0;
-  let lines = 0;
-  function add(warning: string): void {
-    if (kept.length < keptWarnings) kept.push(warning);
-    else dropped += 1;
-  }
-  return {
-    add,
-    readLine(line) {
-      if (line.trim() === "") return;
-      const isWarning = /^(pg_\w+|psql[^ ]*): (warning|error): /.test(line) || /\bWARNING: {2}/.test(line);
-      lines += 1;
-      // A flood must fill neither the log nor the memory.
-      if (lines <= loggedLines) context.log(isWarning ? "warn" : "debug", line.slice(0, 2_000));
-      if (isWarning) add(line.slice(0, 600));
-    },
-    list: () => (dropped === 0 ? [...kept] : [...kept, `${dropped} more warnings were left out`]),
-  };
+  return collectToolWarnings(context, isWarning);
+}
+
+function isWarning(line: string): boolean {
+  return /^(pg_\w+|psql[^ ]*): (warning|error): /.test(line) || /\bWARNING: {2}/.test(line);
 }
