@@ -113,14 +113,14 @@ export async function attemptBackup(deps: Deps, run: ActiveRun, request: Attempt
     const bytes = new TextEncoder().encode(formatManifest(sealed));
     const result = await run.stage("sync", async () => {
       const outcome = await commitBackup(deps, { stem, manifest: bytes, targets: attempt.targets, tags });
+      committed = outcome.committed;
       dropFailed(attempt, outcome.failures);
       if (outcome.committed.length === 0) throw attempt.failures.at(-1)!.error;
       return outcome;
     });
-    committed = result.committed;
-    const names = new Set(committed.map(({ name }) => name));
+    const names = new Set(result.committed.map(({ name }) => name));
     const verifications = attempt.verifications.filter(({ storage }) => names.has(storage));
-    return { manifest: sealed, committed, failures: attempt.failures, verifications };
+    return { manifest: sealed, committed: result.committed, failures: attempt.failures, verifications };
   } finally {
     const uncommitted = request.targets.filter((target) => !committed.includes(target));
     await discard(run, attempt, uncommitted);

@@ -2,7 +2,7 @@
 // and tells the outside world by events. It is the same in the CLI, the server and an agent.
 
 import { AppError, toAppError } from "../domain/error.ts";
-import type { LogLevel, Run, RunKind, RunStage, StageRecord } from "../domain/run/run.ts";
+import type { LogLevel, Run, RunEvent, RunKind, RunStage, StageRecord } from "../domain/run/run.ts";
 import type { Deps } from "./deps.ts";
 import { stageOf, tagStage } from "./stage-error.ts";
 
@@ -38,7 +38,15 @@ export async function executeRun(
   request: RunRequest,
   work: (run: ActiveRun) => Promise<void>,
 ): Promise<Run> {
-  const { clock, emit } = deps;
+  const { clock } = deps;
+  // Whoever listens cannot harm the run: a terminal that is gone must not undo a commit.
+  const emit = (event: RunEvent): void => {
+    try {
+      deps.emit(event);
+    } catch {
+      // There is nobody to tell.
+    }
+  };
   const id = formatUuid(deps.random(16));
   const now = clock.now();
   let run: Run = {

@@ -93,6 +93,19 @@ describe("a drill", () => {
   });
 });
 
+describe("whoever listens to a run", () => {
+  test("cannot harm it: a listener that throws at any event changes nothing", async () => {
+    const world = openTestDeps();
+    world.knobs.onEvent = () => {
+      throw new Error("the terminal is gone");
+    };
+    const run = await back(world);
+    expect(run).toMatchObject({ status: "succeeded", warnings: [] });
+    for (const name of ["one", "two"]) expect(world.store(name).keys().length).toBe(2);
+    expect(world.memory.runs.get(run.id)!.status).toBe("succeeded");
+  });
+});
+
 describe("a state store that fails", () => {
   test("is reported once and never fails the run", async () => {
     const world = openTestDeps();

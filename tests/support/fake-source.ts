@@ -193,7 +193,10 @@ export function openFakeSource(server: FakeServer, spec: Pick<SourceSpec, "type"
         warnings: faults.probeWarnings ?? [],
       };
     },
-    dump: ({ rowCounts, signal }) => openDump(rowCounts, signal),
+    async dump({ rowCounts, signal, onActivity }) {
+      onActivity?.();
+      return openDump(rowCounts, signal);
+    },
     async verifyStructure(part) {
       if (faults.verify !== undefined) throw faults.verify;
       await decode(part.stream);
