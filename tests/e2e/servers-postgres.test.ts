@@ -10,6 +10,7 @@ import { describeDatabase } from "../support/describe-postgres.ts";
 import { databaseOn, oddName, oddPassword, openOddPostgres, type OddPostgres } from "../support/odd-postgres.ts";
 import { createTestDatabase, type TestServer } from "../support/postgres-server.ts";
 import { threeNames } from "../support/three-storages.ts";
+import { findToolDirectory } from "../support/tools.ts";
 import type { BackupsJson, RunsJson, World } from "../support/world.ts";
 
 let beds: OddPostgres;
@@ -157,6 +158,46 @@ describe("PostgreSQL by the program", () => {
     } finally {
       await rm(place, { recursive: true, force: true });
     }
+  }, 60_000);
+
+  test("newer client programs than the server restore what they dumped", async () => {
+    const directory = findToolDirectory("postgresql-17");
+    if (directory === undefined) return;
+    const verification = { enabled: true, level: "restore" };
+    await using world = await beds.openWorld({}, { storage: "disk", verification }, { PG_BIN_DIR: directory });
+    const { runs } = await world.json<RunsJson>("run", "shop");
+    expect(runs[0]).toMatchObject({ status: "succeeded", error: null });
+    const { backups } = await world.json<BackupsJson>("snapshots", "shop");
+    expect(backups[0]!.verified).toMatchObject({ level: "restore", passed: true });
+    await succeed(world, "restore", "shop", "latest", "--into-database", "by newer", "--jobs", "2");
+    expect(await describeDatabase(old, "by newer")).toBe(await describeDatabase(old, odd));
+  }, 60_000);
+
+  test("mode clean that fails behind the large objects has changed nothing", async () => {
+    await createTestDatabase(
+      old,
+      "with large",
+      "CREATE TABLE precious AS SELECT 1 AS id",
+      "CREATE INDEX precious_id ON precious (id)",
+      "SELECT lo_from_bytea(700001, 'large')",
+    );
+    await using world = await beds.openWorld({}, { storage: "disk", database: databaseOn(old, "with large") });
+    await succeed(world, "run", "shop");
+    await old.run(
+      "with large",
+      "UPDATE precious SET id = 42",
+      "CREATE FUNCTION refuse() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN RAISE EXCEPTION ''not today''; END'",
+      "CREATE EVENT TRIGGER refuse ON ddl_command_start WHEN tag IN ('CREATE INDEX') EXECUTE FUNCTION refuse()",
+    );
+    const args = ["restore", "shop", "latest", "--into-database", "with large", "--mode", "clean", "--yes"];
+    const failed = await world.run(...args, "--no-safety-backup");
+    expect(failed.exitCode).toBe(1);
+    expect(failed.stderr).toContain("not today");
+    expect(await old.run("with large", "SELECT id FROM precious")).toEqual([{ id: 42 }]);
+    await old.run("with large", "DROP EVENT TRIGGER refuse");
+    await succeed(world, ...args);
+    expect(await old.run("with large", "SELECT id FROM precious")).toEqual([{ id: 1 }]);
+    expect(await old.run("with large", "SELECT lo_get(700001)::text AS t")).toEqual([{ t: "\\x6c61726765" }]);
   }, 60_000);
 
   test("a dump that stopped half-way through a table leaves no backup, no child and nothing temporary", async () => {

@@ -27,13 +27,14 @@ export function canRestrict(version: string): boolean {
   return since !== undefined && compareVersions(version, since) >= 0;
 }
 
-/** `prelude` is SQL of our own that comes first. */
+/** `prelude` is SQL of our own that comes first; `holdsTransaction`: it and the SQL begin and end the one transaction. */
 export async function runPsql(
   place: RestorePlace,
   sql: ByteStream,
   prelude: string,
   onStderrLine: (line: string) => void,
   signal: AbortSignal,
+  holdsTransaction = false,
 ): Promise<void> {
   const installed = await listInstallations("psql", place.context.tools, signal);
   const usable = installed.filter((tool) => canRestrict(tool.version));
@@ -45,7 +46,7 @@ export async function runPsql(
       "--no-psqlrc",
       "--quiet",
       "--no-password",
-      "--single-transaction",
+      ...(holdsTransaction ? [] : ["--single-transaction"]),
       "--set=ON_ERROR_STOP=1",
       `--output=${nullDevice}`,
       `--dbname=${login.connectionTo(place.database)}`,

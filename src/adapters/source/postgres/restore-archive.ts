@@ -15,7 +15,7 @@ import { quoteIdentifier } from "./identifier.ts";
 import { runPsql } from "./psql-restore.ts";
 import { readToEnd } from "./read-to-end.ts";
 import type { RestorePlace } from "./restore-place.ts";
-import { readSqlScript } from "./sql-script.ts";
+import { readSqlScript, withoutTransactionTimeout } from "./sql-script.ts";
 import { selectTables } from "./select-entries.ts";
 import { spoolToFile } from "./spool-to-file.ts";
 import { openTmpSpace } from "./tmp-space.ts";
@@ -71,13 +71,19 @@ async function runPgRestore(
   if (clients.warning !== null) place.context.log("warn", clients.warning);
   await using held = new AsyncDisposableStack();
   const login = held.use(await openToolLogin(place.config, place.context.tmpDir));
-  const { isSuperuser, missingTablespaces } = await prepareTarget(place, head, options, signal);
+  const { isSuperuser, missingTablespaces, serverNum } = await prepareTarget(place, head, options, signal);
   if (missingTablespaces.length > 0 && place.isThrowaway !== true) {
     const names = missingTablespaces.join(", ");
     warnings.add(`the target server lacks the tablespaces ${names}: everything was put into the database's own`);
   }
   const list = await listEntries(place, head, options, isSuperuser, signal);
   for (const warning of list.warnings) warnings.add(warning);
+  // pg_restore 17 begins with a setting that older servers do not know, and would stop at it.
+  const isTooNew = clients.major >= 17 && serverNum < 170_000;
+  const byScript = place.clean || isTooNew;
+  if (isTooNew && options.jobs > 1) {
+    warnings.add(`pg_restore ${clients.version} restores into this older server with one job only`);
+  }
   const direct = [
     "--exit-on-error",
     "--no-password",
@@ -86,7 +92,8 @@ async function runPgRestore(
     ...(options.jobs > 1 ? [`--jobs=${options.jobs}`] : []),
   ];
   const args = [
-    ...(place.clean ? ["--file=-"] : direct),
+    // Told so, pg_restore does not end the transaction behind the large objects.
+    ...(byScript ? ["--file=-", "--single-transaction"] : direct),
     ...(options.noOwner ? ["--no-owner"] : []),
     ...(options.noPrivileges ? ["--no-privileges"] : []),
     ...(missingTablespaces.length > 0 ? ["--no-tablespaces"] : []),
@@ -112,11 +119,14 @@ async function runPgRestore(
     onStderrLine: warnings.readLine,
     fail: (exit) => translateToolExit(exit, `pg_restore into database "${place.database}"`, "restore_failed"),
   });
-  if (place.clean) {
+  if (byScript) {
     // One script for one transaction: either all is replaced or nothing.
-    const drops = `SET client_encoding = 'UTF8';\nSET client_min_messages = warning;\n${planDrops(listed).join("\n")}\n`;
-    const script = readSqlScript(tool.stdout, "restore_failed", `the archive for database "${place.database}"`);
-    await runPsql(place, script, drops, warnings.readLine, signal);
+    const drops = place.clean ? planDrops(listed).join("\n") : "";
+    // The script begins the transaction once more, which is a warning, and then sets the level of messages itself.
+    const prelude = `BEGIN;\nSET client_encoding = 'UTF8';\nSET client_min_messages = error;\n${drops}\n`;
+    const output = isTooNew ? withoutTransactionTimeout(tool.stdout) : tool.stdout;
+    const script = readSqlScript(output, "restore_failed", `the archive for database "${place.database}"`);
+    await runPsql(place, script, prelude, warnings.readLine, signal, true);
   } else await tool.succeed();
   return warnings.list();
 }
@@ -157,6 +167,8 @@ async function listSchemas({ config, database }: RestorePlace, signal: AbortSign
 interface PreparedTarget {
   readonly isSuperuser: boolean;
   readonly missingTablespaces: readonly string[];
+  /** As `server_version_num`. */
+  readonly serverNum: number;
 }
 
 async function prepareTarget(
@@ -167,16 +179,17 @@ async function prepareTarget(
 ): Promise<PreparedTarget> {
   const { config, database } = place;
   await using connection = await connect(config, { database, signal, errorCode: "restore_failed" });
-  const [me] = await connection.run<{ super: boolean }>(
+  const [me] = await connection.run<{ super: boolean; num: number }>(
     "asking for our own rights",
-    "SELECT rolsuper AS super FROM pg_roles WHERE rolname = current_user",
+    "SELECT rolsuper AS super, current_setting('server_version_num')::int AS num FROM pg_roles WHERE rolname = current_user",
   );
   const isSuperuser = me?.super === true;
-  if (options.dataOnly) return { isSuperuser, missingTablespaces: [] };
+  const serverNum = me?.num ?? 0;
+  if (options.dataOnly) return { isSuperuser, missingTablespaces: [], serverNum };
   await checkExtensions(connection, head);
   if (!options.noOwner) await checkOwners(connection, head);
   if (!place.inPlace && options.tables.length === 0) await createMissingSchemas(connection, head);
-  return { isSuperuser, missingTablespaces: await findMissingTablespaces(connection, head) };
+  return { isSuperuser, missingTablespaces: await findMissingTablespaces(connection, head), serverNum };
 }
 
 /** A new server seldom has them, and where rows lie matters less than that they are back. */

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { readSqlScript } from "./sql-script.ts";
+import { readSqlScript, withoutTransactionTimeout } from "./sql-script.ts";
 
 async function* streamOf(...parts: string[]) {
   for (const part of parts) yield Buffer.from(part);
@@ -37,4 +37,15 @@ test("reading begins at once", async () => {
   const script = readSqlScript(source(), "restore_failed", "it");
   expect(began).toBe(true);
   expect(await text(script)).toBe(end);
+});
+
+test("the setting that older servers do not know is taken out once, however the script is cut", async () => {
+  const line = "SET transaction_timeout = 0;\n";
+  const [before, after] = ["--\n-- dump\n--\n\n", `SET x = 1;\n${"y".repeat(20_000)}\n${line}`];
+  const whole = `${before}${line}${after}`;
+  for (const at of [0, 3, before.length, before.length + 5, whole.length]) {
+    const cut = withoutTransactionTimeout(streamOf(whole.slice(0, at), whole.slice(at)));
+    expect(await text(cut)).toBe(before + after);
+  }
+  expect(await text(withoutTransactionTimeout(streamOf("SELECT 1;\n")))).toBe("SELECT 1;\n");
 });

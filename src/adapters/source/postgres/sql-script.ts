@@ -30,3 +30,28 @@ export function readSqlScript(stdout: ByteStream, code: ErrorCode, what: string)
     }
   })();
 }
+
+const settingsWithinBytes = 16 * 1024;
+const transactionTimeout = Buffer.from("\nSET transaction_timeout = 0;\n");
+
+/** Takes out the first such line, one of the settings with which a script of version 17 or newer begins. */
+export async function* withoutTransactionTimeout(script: ByteStream): ByteStream {
+  let head: Buffer | undefined = Buffer.alloc(0);
+  for await (const chunk of script) {
+    if (head === undefined) {
+      yield chunk;
+      continue;
+    }
+    head = Buffer.concat([head, chunk]);
+    if (head.length < settingsWithinBytes) continue;
+    yield* cutLine(head);
+    head = undefined;
+  }
+  if (head !== undefined) yield* cutLine(head);
+}
+
+function* cutLine(head: Buffer): Generator<Uint8Array> {
+  const at = head.indexOf(transactionTimeout);
+  if (at < 0) yield head;
+  else yield* [head.subarray(0, at), head.subarray(at + transactionTimeout.length - 1)];
+}
