@@ -248,8 +248,6 @@ describe("secrets", () => {
       const broken = { ...world, env: { ...world.env, [name]: value } };
       for (const args of [
         ["run", "shop", "--verbose"],
-        ["run", "shop", "--json"],
-        ["test", "--verbose"],
         ["test", "--json"],
         ["restore", "shop", "latest", "--into-database", `never ${name}`, "--storage", "box", "--verbose"],
       ]) {

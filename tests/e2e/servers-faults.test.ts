@@ -56,9 +56,6 @@ const lasting: Readonly<Record<string, readonly S3Fault[]>> = {
   "loses a part that it has accepted": [{ on: "UploadPart", do: "lose", skip: 1, times: 1_000 }],
   "flips a bit of what it stores": [{ on: "UploadPart", do: "flip", skip: 1, times: 1_000 }],
   "flips a bit of what it gives back": [{ on: "GetObject", do: "flip", times: 1_000 }],
-  "refuses the manifest": [
-    { on: "PutObject", key: "manifest.json", do: "error", status: 503, code: "SlowDown", times: 1_000 },
-  ],
   "loses the manifest": [{ on: "PutObject", key: "manifest.json", do: "lose", times: 1_000 }],
   "forgets the credentials half-way": [
     { on: "UploadPart", do: "error", status: 403, code: "ExpiredToken", skip: 1, times: 1_000 },
