@@ -30,8 +30,16 @@ test("the project's own key opens what has its scheme; else the default key is t
 
   const [part] = manifest.parts;
   const request = { store, backupId: manifest.backupId, part: part!, cipher: null, signal: world.signal };
-  const reading = (async () => {
-    for await (const _chunk of openPlainPart(world.deps, request));
-  })();
-  await expect(reading).rejects.toMatchObject({ code: "wrong_key" });
+  await expect(drain(openPlainPart(world.deps, request))).rejects.toMatchObject({ code: "wrong_key" });
+  const cipher = await world.deps.openCipher(own);
+  await drain(openPlainPart(world.deps, { ...request, cipher }));
+  // A part is bound to its backup and its name by the cipher, whatever the lengths and hashes say.
+  const elsewhere = openPlainPart(world.deps, { ...request, cipher, backupId: "zzzz9999" });
+  await expect(drain(elsewhere)).rejects.toThrow(/backup|part/);
+  const renamed = openPlainPart(world.deps, { ...request, cipher, part: { ...part!, name: "globals" } });
+  await expect(drain(renamed)).rejects.toThrow(/backup|part/);
 });
+
+async function drain(stream: AsyncIterable<Uint8Array>): Promise<void> {
+  for await (const _chunk of stream);
+}

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { AppError } from "../domain/error.ts";
+import type { SourceSpec } from "../domain/project/project.ts";
 import type { Run } from "../domain/run/run.ts";
 import { openTestDeps, type TestDeps, type TestDepsOptions } from "../../tests/support/fake-deps.ts";
 import { describeFakeTables, tablesOf } from "../../tests/support/fake-source.ts";
@@ -58,6 +59,15 @@ describe("restoring into a new database", () => {
     expect(world.points).toContain("restore.committed");
     expect(world.locks.holders.size).toBe(0);
     expect(world.server.open.size).toBe(0);
+  });
+
+  test("protects the backup from prune for as long as it reads", async () => {
+    const world = await filled();
+    let during: string[] = [];
+    world.server.faults.onRestored = () => void (during = [...world.locks.holders.keys()]);
+    await restore(world);
+    expect(during).toEqual(["shop", "shop.reading.0"]);
+    expect(world.locks.holders.size).toBe(0);
   });
 
   test("restores roles before everything else", async () => {
@@ -307,7 +317,16 @@ describe("files of a backup", () => {
   test("go into a project that has none, too", async () => {
     const world = await withAssets();
     const targetProject = { ...world.project, name: "bare", sources: [world.project.sources[0]!] };
+    const specs: SourceSpec[] = [];
+    const { openSource } = world.deps;
+    Object.assign(world.deps, {
+      openSource: (...args: Parameters<typeof openSource>) => {
+        specs.push(args[0]);
+        return openSource(...args);
+      },
+    });
     expect((await restore(world, { targetProject, intoDatabase: null, assets: "/bare" })).status).toBe("succeeded");
+    expect(specs).toEqual([{ name: "assets", type: "files", settings: { paths: ["/uploads"], exclude: [] } }]);
   });
 
   test("that are not in it cannot be restored", async () => {

@@ -170,7 +170,11 @@ describe("a bundle", () => {
     await backUpOnce(world);
     await bundle(world);
     const run = await restore(world);
-    expect(run).toMatchObject({ status: "succeeded", result: { database: { compared: true, rows: 201 } } });
+    expect(run).toMatchObject({
+      status: "succeeded",
+      warnings: [],
+      result: { database: { compared: true, rows: 201 } },
+    });
     expect(contentOf(world, "copy")).toBe(contentOf(world, "shop"));
     const files = { ...into, spec: { ...into.spec, type: "files" } };
     expect(await restore(world, { into: files })).toMatchObject({ error: { code: "unsupported" } });
