@@ -11,6 +11,7 @@ import type { RestoreOptions } from "../ports/source.ts";
 import type { Deps, LogSink } from "./deps.ts";
 import { openPlainPart } from "./open-plain-part.ts";
 import type { Target } from "./store-part.ts";
+import { undecidedBy } from "./verdict.ts";
 
 export interface DrillRequest {
   readonly project: Project;
@@ -30,7 +31,7 @@ export const fullRestore: RestoreOptions = {
   noPrivileges: false,
 };
 
-/** A failed drill is a result, not an error; only a cancel throws. */
+/** A failed drill is a result, not an error; a cancel throws, and so does what says nothing of the backup (no server, no tool). */
 export async function drillBackup(
   deps: Pick<Deps, "clock" | "codecs" | "settings" | "openSource">,
   request: DrillRequest,
@@ -41,6 +42,8 @@ export async function drillBackup(
     for (const described of request.manifest.sources) await drillSource(deps, request, described);
   } catch (error) {
     request.signal.throwIfAborted();
+    const undecided = undecidedBy(error);
+    if (undecided !== undefined) throw undecided;
     message = toAppError(error).message;
   }
   const restoreMs = Math.round(deps.clock.monotonicMs() - started);

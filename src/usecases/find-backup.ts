@@ -5,6 +5,7 @@ import type { Manifest } from "../domain/backup/manifest.ts";
 import { manifestKey, parseObjectKey } from "../domain/backup/object-key.ts";
 import type { Project } from "../domain/project/project.ts";
 import type { Deps, LogSink } from "./deps.ts";
+import type { SinkFailure } from "./fan-out.ts";
 import { openTargets, storagesOf } from "./open-project.ts";
 import { readCatalog, readManifest, type CatalogEntry } from "./read-catalog.ts";
 import { tagStage } from "./stage-error.ts";
@@ -14,6 +15,8 @@ export interface FoundBackup {
   readonly manifest: Manifest;
   /** In the order in which they are to be tried; never empty. */
   readonly holders: readonly { readonly target: Target; readonly entry: CatalogEntry }[];
+  /** Storages that could not be asked whether they hold it. */
+  readonly unread: readonly SinkFailure[];
 }
 
 export interface FindRequest {
@@ -37,7 +40,7 @@ export async function findBackup(
   const { project, signal, log } = request;
   const names = storagesOf(project, request.storage === undefined ? undefined : [request.storage]);
   const opened = await openTargets(deps, names, { log }, stack);
-  const errors = opened.failures.map(({ error }) => error);
+  const unread = [...opened.failures];
   for (const { name, error } of opened.failures) log("warn", `storage ${name} cannot be opened: ${error.message}`);
   const holders: { target: Target; entry: CatalogEntry }[] = [];
   for (const target of opened.targets) {
@@ -48,14 +51,14 @@ export async function findBackup(
       signal.throwIfAborted();
       const failure = tagStage(error, "sync");
       log("warn", `storage ${target.name} cannot be listed: ${failure.message}`);
-      errors.push(failure);
+      unread.push({ name: target.name, error: failure });
     }
   }
   const id = request.reference === "latest" ? await newest(holders, request) : uniqueId(holders, request.reference);
   // What is not found may be on the storage that could not be read.
-  if (id === undefined) throw errors[0] ?? notFound(request, names, holders.length === 0);
+  if (id === undefined) throw unread[0]?.error ?? notFound(request, names, holders.length === 0);
   const matching = holders.filter(({ entry }) => entry.backupId === id);
-  return { manifest: await firstManifest(matching, request), holders: matching };
+  return { manifest: await firstManifest(matching, request), holders: matching, unread };
 }
 
 async function firstManifest(holders: FoundBackup["holders"], request: FindRequest): Promise<Manifest> {

@@ -359,7 +359,7 @@ describe("a backup that names no part", () => {
     const world = await filled();
     const manifest = { ...sampleManifest, backupId: "abcd1234" };
     const run = { warn: () => {}, signal: world.signal };
-    const asking = fromFirstGoodStorage(run, { manifest, holders: [] }, async () => 1);
+    const asking = fromFirstGoodStorage(run, { manifest, holders: [], unread: [] }, async () => 1);
     await expect(asking).rejects.toThrow("no storage holds backup abcd1234");
   });
 });

@@ -176,7 +176,6 @@ describe("a drill", () => {
   test.each([
     ["rows are missing", { losesRows: true }, "restored other rows than were dumped"],
     ["the restore fails", { restore: new AppError("restore_failed", "a role is missing") }, "a role is missing"],
-    ["no scratch place can be had", { openDrill: new AppError("tool_missing", "no server here") }, "no server here"],
   ])("fails when %s", async (_when, faults, message) => {
     const world = await filled();
     Object.assign(world.server.faults, faults);
@@ -186,6 +185,19 @@ describe("a drill", () => {
     expect(resultsOf(run)[0]!.restoreMs).not.toBeNull();
     expect(world.server.open.size).toBe(0);
   });
+
+  test.each(["tool_missing", "source_unreachable", "source_auth_failed"] as const)(
+    "%s says nothing of the backup: the run fails with it, and what was proven before stays proven",
+    async (code) => {
+      const world = await filled();
+      expect(await verify(world, "restore", { storage: "one" })).toMatchObject({ status: "succeeded" });
+      Object.assign(world.server.faults, { openDrill: new AppError(code, "no server here") });
+      const run = await verify(world, "restore", { storage: "one" });
+      expect(run).toMatchObject({ status: "failed", error: { code, message: "no server here" } });
+      expect(resultsOf(run)).toEqual([]);
+      expect([...world.memory.backups.values()][0]!.verification).toMatchObject({ level: "restore", passed: true });
+    },
+  );
 
   test("fails when the project no longer has what was backed up: nothing was proven", async () => {
     const world = await filled();

@@ -12,7 +12,9 @@ import { holdForReading } from "./hold-for-reading.ts";
 import { readProvenManifest } from "./open-decipher.ts";
 import type { NamedSource } from "./preflight.ts";
 import { recordVerification } from "./record-verification.ts";
+import type { SinkFailure } from "./fan-out.ts";
 import { tagStage } from "./stage-error.ts";
+import { undecidedBy } from "./verdict.ts";
 import { verifyParts } from "./verify-parts.ts";
 
 export interface VerifyRequest {
@@ -42,16 +44,22 @@ async function verifyEverywhere(deps: Deps, run: ActiveRun, request: VerifyReque
     for (const spec of project.sources) sources.push({ name: spec.name, source: await deps.openSource(spec, run.log) });
   }
   const results: Verification[] = [];
+  const undecided: SinkFailure[] = [...found.unread];
   for (const { target, entry } of found.holders) {
     run.log("info", `verifying ${entry.backupId} on ${target.name} (${level})`);
     const result = await verifyOn();
+    if (result instanceof AppError) {
+      run.log("error", `storage ${target.name}: nothing can be said of the backup: ${result.message}`);
+      undecided.push({ name: target.name, error: result });
+      continue;
+    }
     results.push(result);
     if (!result.passed) run.log("error", `storage ${target.name}: ${result.message}`);
     await recordVerification(deps, target, found.manifest, result).catch((error: unknown) =>
       run.warn(`storage ${target.name}: the result could not be written: ${toAppError(error).message}`),
     );
 
-    async function verifyOn(): Promise<Verification> {
+    async function verifyOn(): Promise<Verification | AppError> {
       const { signal } = run;
       try {
         // Each storage is judged by its own manifest: a good copy elsewhere must not vouch for this one.
@@ -73,7 +81,7 @@ async function verifyEverywhere(deps: Deps, run: ActiveRun, request: VerifyReque
         return outcome(true, limits.length === 0 ? null : limits.join("; "));
       } catch (error) {
         signal.throwIfAborted();
-        return outcome(false, toAppError(error).message);
+        return undecidedBy(error) ?? outcome(false, toAppError(error).message);
       }
     }
 
@@ -83,7 +91,10 @@ async function verifyEverywhere(deps: Deps, run: ActiveRun, request: VerifyReque
   }
   run.report({ verifications: results });
   const failed = results.filter((result) => !result.passed);
-  if (failed.length === 0) return;
+  if (failed.length === 0) {
+    if (undecided.length > 0) throw tagStage(undecided[0]!.error, "verify");
+    return;
+  }
   throw tagStage(
     new AppError(
       "verify_failed",

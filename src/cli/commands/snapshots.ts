@@ -38,11 +38,7 @@ export const command: CommandAction = async (context, [name], options) => {
     ]);
     context.terminal.print(renderTable(["ID", "CREATED", "TYPE", "ENGINE", "SIZE", "STORAGES", "VERIFIED", ""], rows));
   }
-  return failures.length === 0
-    ? exitCodes.success
-    : failures.length === project.storages.length
-      ? exitCodes.connectivity
-      : exitCodes.partial;
+  return failures.length === 0 ? exitCodes.success : backups.length === 0 ? exitCodes.connectivity : exitCodes.partial;
 };
 
 function describeVerification({ verification }: Backup): string {
