@@ -48,7 +48,8 @@ export async function copyTree(): Promise<PlantedTree> {
       const command = [...gates[gate].command, ...extraArguments];
       const child = Bun.spawn(command, { cwd: folder, stdin: "ignore", stdout: "pipe", stderr: "pipe" });
       const [stdout, stderr] = await Promise.all([child.stdout.text(), child.stderr.text(), child.exited]);
-      return { passed: child.exitCode === 0, output: stdout + stderr };
+      // Some tools paint their output in CI.
+      return { passed: child.exitCode === 0, output: Bun.stripANSI(stdout + stderr) };
     },
     [Symbol.asyncDispose]: () => rm(folder, { recursive: true, force: true }),
   };
