@@ -250,14 +250,15 @@ describe("local store on a failing disk", () => {
     expect(await realFs.readdir(root)).toEqual([]);
   });
 
-  test("a file that is cut behind our back is noticed at close", async () => {
+  test("a file that grows behind our back is noticed at close", async () => {
     const root = newRoot();
     const store = open({ path: root }, context);
     await using writer = await store.openWriter("a.dump", { signal });
     await writer.write(new Uint8Array(3_000_000));
     const [name] = await realFs.readdir(root);
     const close = (async () => {
-      await realFs.writeFile(join(root, name!), "grown", { flag: "a" });
+      // Far beyond what the writer may still have to write: it must not be able to cover it up.
+      await realFs.truncate(join(root, name!), 5_000_000);
       return writer.close();
     })();
     await expect(close).rejects.toMatchObject({ code: "storage_failed" });
