@@ -1,12 +1,11 @@
 // A PostgreSQL server of our own from local binaries: on a Unix socket in a private directory, without durability,
 // as an unprivileged user when we are root, gone after dispose.
 
-import { existsSync } from "node:fs";
-import { chown, mkdir, mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { chown, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { AppError } from "../../../domain/error.ts";
 import { spawnTool, type ToolProcess } from "../../process/spawn-tool.ts";
+import { chooseBaseDir, findIdentity, type Identity } from "../throwaway-place.ts";
 import { connect } from "./connection.ts";
 import { PostgresConfig } from "./config.ts";
 import { translateToolExit } from "./tool-error.ts";
@@ -25,11 +24,6 @@ export interface ThrowawayOptions {
   /** Lines of pg_hba.conf; default: everybody who reaches the socket. */
   readonly hba?: readonly string[];
   readonly port?: number;
-}
-
-interface Identity {
-  readonly uid: number;
-  readonly gid: number;
 }
 
 const startTimeoutMs = 60_000;
@@ -53,8 +47,8 @@ const cheapSettings = [
 ];
 
 export async function startThrowawayServer(options: ThrowawayOptions): Promise<ThrowawayServer> {
-  const identity = await findIdentity();
-  const base = await chooseBaseDir(options.tmpDir, identity);
+  const identity = await findIdentity("PostgreSQL", ["postgres", "nobody"]);
+  const base = await chooseBaseDir(options.tmpDir, identity, longestSocketDirBytes);
   const home = await mkdtemp(join(base, "bkpg-"));
   let server: ToolProcess | undefined;
   async function dispose(): Promise<void> {
@@ -149,39 +143,4 @@ async function stopServer(server: ToolProcess): Promise<void> {
   );
   await Promise.race([ended, Bun.sleep(10_000)]);
   await server[Symbol.asyncDispose]();
-}
-
-/** PostgreSQL refuses to run as root; any user of the system's list will do. */
-async function findIdentity(): Promise<Identity | undefined> {
-  if (process.getuid?.() !== 0) return undefined;
-  const users = (await readFile("/etc/passwd", "utf8")).split("\n").map((line) => line.split(":"));
-  const found = ["postgres", "nobody"]
-    .map((name) => users.find((user) => user[0] === name))
-    .find((user) => user !== undefined);
-  if (found === undefined) {
-    throw new AppError(
-      "restore_failed",
-      "a throw-away PostgreSQL server cannot run as root, and there is no user postgres or nobody",
-      {
-        hint: "run backupctl as another user, or drill on the project's server",
-      },
-    );
-  }
-  return { uid: Number(found[2]), gid: Number(found[3]) };
-}
-
-/** The given directory, unless its path is too long for a socket or the server's user may not enter it. */
-async function chooseBaseDir(tmpDir: string, identity: Identity | undefined): Promise<string> {
-  if (Buffer.byteLength(tmpDir) <= longestSocketDirBytes && (await mayEnter(tmpDir, identity))) return tmpDir;
-  return existsSync("/tmp") ? "/tmp" : tmpdir();
-}
-
-async function mayEnter(dir: string, identity: Identity | undefined): Promise<boolean> {
-  if (identity === undefined) return true;
-  for (let at = dir; ; at = dirname(at)) {
-    const { mode, uid, gid } = await stat(at);
-    const bit = uid === identity.uid ? 0o100 : gid === identity.gid ? 0o010 : 0o001;
-    if ((mode & bit) === 0) return false;
-    if (dirname(at) === at) return true;
-  }
 }

@@ -1,12 +1,11 @@
 // A server of our own from local binaries: on a Unix socket in a private directory, without durability, as an
 // unprivileged user when we are root, gone after dispose.
 
-import { existsSync } from "node:fs";
-import { chown, mkdtemp, readFile, rm, stat } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { chown, mkdtemp, rm } from "node:fs/promises";
+import { join } from "node:path";
 import { AppError } from "../../../domain/error.ts";
 import { spawnTool, type ToolProcess } from "../../process/spawn-tool.ts";
+import { chooseBaseDir, findIdentity } from "../throwaway-place.ts";
 import { connect, type Login } from "./connection.ts";
 import { MysqlFamilyConfig } from "./connection-config.ts";
 import type { Flavour, ServerBinaries } from "./flavour.ts";
@@ -27,11 +26,6 @@ export interface ThrowawayOptions {
   readonly args?: readonly string[];
 }
 
-interface Identity {
-  readonly uid: number;
-  readonly gid: number;
-}
-
 const startTimeoutMs = 90_000;
 /** sun_path holds 108 bytes; the rest of the path takes about 20. */
 const longestBaseDirBytes = 80;
@@ -50,8 +44,8 @@ const cheapArgs = [
 
 export async function startThrowawayServer(options: ThrowawayOptions): Promise<ThrowawayServer> {
   const { flavour, binaries } = options;
-  const identity = await findIdentity(flavour);
-  const base = await chooseBaseDir(options.tmpDir, identity);
+  const identity = await findIdentity(flavour.label, ["mysql", "nobody"]);
+  const base = await chooseBaseDir(options.tmpDir, identity, longestBaseDirBytes);
   const home = await mkdtemp(join(base, "bkmy-"));
   const doing = `the throw-away ${flavour.label} server`;
   let server: ToolProcess | undefined;
@@ -126,40 +120,5 @@ async function waitUntilReady(login: Login, ended: Promise<unknown>, signal: Abo
       if (performance.now() > deadline) throw error;
       await Bun.sleep(50);
     }
-  }
-}
-
-/** The servers refuse to run as root; any user of the system's list will do. */
-async function findIdentity(flavour: Flavour): Promise<Identity | undefined> {
-  if (process.getuid?.() !== 0) return undefined;
-  const users = (await readFile("/etc/passwd", "utf8")).split("\n").map((line) => line.split(":"));
-  const found = ["mysql", "nobody"]
-    .map((name) => users.find((user) => user[0] === name))
-    .find((user) => user !== undefined);
-  if (found === undefined) {
-    throw new AppError(
-      "restore_failed",
-      `a throw-away ${flavour.label} server cannot run as root, and there is no user mysql or nobody`,
-      {
-        hint: "run backupctl as another user, or drill on the project's server",
-      },
-    );
-  }
-  return { uid: Number(found[2]), gid: Number(found[3]) };
-}
-
-/** The given directory, unless its path is too long for a socket or the server's user may not enter it. */
-async function chooseBaseDir(tmpDir: string, identity: Identity | undefined): Promise<string> {
-  if (Buffer.byteLength(tmpDir) <= longestBaseDirBytes && (await mayEnter(tmpDir, identity))) return tmpDir;
-  return existsSync("/tmp") ? "/tmp" : tmpdir();
-}
-
-async function mayEnter(dir: string, identity: Identity | undefined): Promise<boolean> {
-  if (identity === undefined) return true;
-  for (let at = dir; ; at = dirname(at)) {
-    const { mode, uid, gid } = await stat(at);
-    const bit = uid === identity.uid ? 0o100 : gid === identity.gid ? 0o010 : 0o001;
-    if ((mode & bit) === 0) return false;
-    if (dirname(at) === at) return true;
   }
 }
