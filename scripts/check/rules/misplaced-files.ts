@@ -4,6 +4,7 @@ import { type Breach, isCode, type Tree } from "../read-tree.ts";
 
 const layers = ["domain", "contract", "ports", "usecases", "adapters", "server", "cli", "agent", "web"];
 const rootFiles = ["src/main.ts", "src/compose.ts"];
+const rootFolder = "compose";
 const nounless = /^(utils?|helpers?|commons?|misc|types|shared|constants|interfaces)$/;
 const kebabCase = /^[a-z0-9]+(-[a-z0-9]+)*$/;
 const maxLines = 400;
@@ -19,8 +20,8 @@ export function findMisplacedFiles(tree: Tree): Breach[] {
 function zoneBreaches(path: string): Breach[] {
   if (rootFiles.includes(path)) return [];
   const [, layer, ...rest] = path.split("/");
-  if (rest.length > 0 && layers.includes(layer ?? "")) return [];
-  return [{ path, problem: `lies in no layer; src holds ${layers.join(", ")}, main.ts and compose.ts` }];
+  if (rest.length > 0 && [...layers, rootFolder].includes(layer ?? "")) return [];
+  return [{ path, problem: `lies in no layer; src holds ${layers.join(", ")}, main.ts, compose.ts and compose/` }];
 }
 
 function nameBreaches(path: string): Breach[] {
