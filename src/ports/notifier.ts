@@ -1,14 +1,12 @@
 // A channel for messages to people. Sending never fails a run; the caller decides what to do with an error.
 
-export interface Notice {
-  readonly event: string;
-  readonly project: string | null;
-  readonly text: string;
-  readonly data: Readonly<Record<string, unknown>>;
-}
+import type { Notice } from "../domain/notification/notice.ts";
 
 export interface Notifier {
   readonly type: string;
-  /** Throws `notification_failed`. */
+  /**
+   * Resolves when the receiver has taken the message. Throws `notification_failed`, `retryable` when the same message may be
+   * taken later, `details.retryAfterMs` when the receiver said how much later; or the signal's reason.
+   */
   send(notice: Notice, signal: AbortSignal): Promise<void>;
 }

@@ -29,7 +29,14 @@ async function checkChannel(
     const notifier = await deps.openNotifier(channel);
     const text = `backupctl test message for ${project.name}: this channel works`;
     await notifier.send(
-      { event: "test", project: project.name, text, data: { project_name: project.name } },
+      {
+        id: `test/${project.name}`,
+        event: "test",
+        project: project.name,
+        subject: "test",
+        text,
+        data: { project_name: project.name },
+      },
       AbortSignal.any([signal, AbortSignal.timeout(channelTimeoutMs)]),
     );
     return { name, passed: true, detail: `${channel.type}, a test message was sent`, hint: null, error: null };

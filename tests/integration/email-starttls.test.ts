@@ -42,7 +42,7 @@ async function send(port: number, authority?: string): Promise<string> {
   const script = `
     const { open } = await import(${JSON.stringify(adapter)});
     const mail = { smtp_host: "localhost", smtp_port: ${port}, smtp_secure: true, to: "a@b.test", from: "c@d.test", password: process.env.MAIL_PASSWORD };
-    const notice = { event: "test", project: null, text: "hello", data: {} };
+    const notice = { id: "1", event: "test", project: null, subject: "test", text: "hello", data: {} };
     await open(mail).send(notice, new AbortController().signal).then(() => console.log("sent"), (error) => console.log(error.code + " " + error.message));
   `;
   const env = {

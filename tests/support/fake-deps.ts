@@ -18,7 +18,7 @@ import type { Project, Settings } from "../../src/domain/project/project.ts";
 import type { RunEvent } from "../../src/domain/run/run.ts";
 import type { Cipher } from "../../src/ports/cipher.ts";
 import type { HookRequest, HookResult } from "../../src/ports/hook.ts";
-import type { Notice } from "../../src/ports/notifier.ts";
+import type { Notice } from "../../src/domain/notification/notice.ts";
 import type { StateStore } from "../../src/ports/state-store.ts";
 import type { CrashPoint, Deps } from "../../src/usecases/deps.ts";
 import { recordRunEvents } from "../../src/usecases/record-run-events.ts";

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { toAppError, type AppError } from "../../domain/error.ts";
+import type { Notice } from "../../domain/notification/notice.ts";
 import type { Notifier } from "../../ports/notifier.ts";
 import { postJson } from "./post-json.ts";
 import { SlackConfig } from "./slack/config.ts";
@@ -8,7 +9,14 @@ import { WebhookConfig } from "./webhook/config.ts";
 import { open as openWebhook } from "./webhook/index.ts";
 
 const never = new AbortController().signal;
-const notice = { event: "backup_failed", project: "shop", text: "❌ Backup failed <shop>", data: { run_id: "1" } };
+const notice: Notice = {
+  id: "run-1/end",
+  event: "backup_failed",
+  project: "shop",
+  subject: "shop/backup",
+  text: "❌ Backup failed <shop>",
+  data: { run_id: "1" },
+};
 const secretPath = "/services/T000/canary-hook-secret";
 
 interface Received {
@@ -56,13 +64,29 @@ describe("hooks", () => {
     );
   });
 
+  test("a webhook receives the outcome of a run beside the rest, and the same key at every attempt", async () => {
+    await withServer(
+      () => new Response(null, { status: 204 }),
+      async (origin, received) => {
+        const outcome = { db: "shop", status: "failure", bytes: 0, dest: "", duration: 1.5, error: "no" } as const;
+        const notifier = openWebhook(WebhookConfig.parse({ url: origin }));
+        await notifier.send({ ...notice, outcome }, never);
+        await notifier.send({ ...notice, outcome }, never);
+        const { event, project, text, data } = notice;
+        expect(received[0]?.body).toEqual({ event, project, text, data, ...outcome });
+        expect(received.map(({ headers }) => headers.get("idempotency-key"))).toEqual(["run-1/end", "run-1/end"]);
+      },
+    );
+  });
+
   test("a webhook receives event, project, text and data, with the headers and the login of its address", async () => {
     await withServer(
       () => new Response(null, { status: 204 }),
       async (origin, received) => {
         const url = origin.replace("//", "//me:p%40ss@");
         await openWebhook(WebhookConfig.parse({ url, headers: { "X-Team": "db" } })).send(notice, never);
-        expect(received[0]?.body).toEqual({ ...notice });
+        const { event, project, text, data } = notice;
+        expect(received[0]?.body).toEqual({ event, project, text, data });
         expect(received[0]?.headers.get("x-team")).toBe("db");
         expect(received[0]?.headers.get("authorization")).toBe(`Basic ${btoa("me:p@ss")}`);
       },

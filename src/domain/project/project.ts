@@ -21,9 +21,14 @@ export interface StorageSpec extends AdapterSpec {
   readonly isDefault: boolean;
 }
 
+export type ChannelOutcome = "success" | "failure" | "both" | "all";
+
 export interface ChannelSpec extends AdapterSpec {
   readonly name: string;
-  readonly on: readonly ("success" | "failure" | "both")[];
+  /** `both`: success and failure; `all`: also starts and daily summaries. */
+  readonly on: readonly ChannelOutcome[];
+  /** Failures are told from this one in a row on; absent: 1. */
+  readonly afterFailures?: number;
   /** Empty means every project. */
   readonly projects: readonly string[];
 }

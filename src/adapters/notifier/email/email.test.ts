@@ -1,11 +1,19 @@
 import { describe, expect, test } from "bun:test";
 import { startSmtpServer } from "../../../../tests/support/smtp-server.ts";
+import type { Notice } from "../../../domain/notification/notice.ts";
 import { toAppError, type AppError } from "../../../domain/error.ts";
 import { EmailConfig } from "./config.ts";
 import { open } from "./index.ts";
 
 const canary = "canary-mail-password";
-const notice = { event: "test", project: null, text: "✅ It works\nsecond line", data: {} };
+const notice: Notice = {
+  id: "1",
+  event: "test",
+  project: null,
+  subject: "test",
+  text: "✅ It works\nsecond line",
+  data: {},
+};
 const base = {
   smtp_host: "127.0.0.1",
   to: "ops@example.test, dev@example.test",

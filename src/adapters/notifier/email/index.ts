@@ -2,7 +2,8 @@
 
 import { createTransport } from "nodemailer";
 import { AppError } from "../../../domain/error.ts";
-import type { Notice, Notifier } from "../../../ports/notifier.ts";
+import { titleOf, type Notice } from "../../../domain/notification/notice.ts";
+import type { Notifier } from "../../../ports/notifier.ts";
 import type { EmailConfig } from "./config.ts";
 
 const timeoutMs = 10_000;
@@ -53,11 +54,10 @@ function loginOf(config: EmailConfig): string {
 }
 
 function mailOf(config: EmailConfig, notice: Notice) {
-  const [subject = ""] = notice.text.split("\n", 1);
   return {
     from: config.from,
     to: typeof config.to === "string" ? config.to : config.to.join(", "),
-    subject: subject.slice(0, 200),
+    subject: titleOf(notice).slice(0, 200),
     text: notice.text,
   };
 }

@@ -1,4 +1,4 @@
-// A POST of JSON to any address: `event`, `project`, `text` and `data`.
+// A POST of JSON to any address: document 1's object, and the outcome of document 4 beside it.
 
 import type { Notifier } from "../../../ports/notifier.ts";
 import { postJson } from "../post-json.ts";
@@ -7,7 +7,12 @@ import type { WebhookConfig } from "./config.ts";
 export function open(config: WebhookConfig): Notifier {
   return {
     type: "webhook",
-    send: ({ event, project, text, data }, signal) =>
-      postJson({ url: config.url, headers: config.headers, body: { event, project, text, data }, signal }),
+    send: ({ id, event, project, text, data, outcome }, signal) =>
+      postJson({
+        url: config.url,
+        headers: { "idempotency-key": id, ...config.headers },
+        body: { event, project, text, data, ...outcome },
+        signal,
+      }),
   };
 }
