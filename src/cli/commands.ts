@@ -2,7 +2,13 @@
 
 import { backupCommands } from "./commands/backup-specs.ts";
 import { restoreCommands } from "./commands/restore-specs.ts";
+import { scheduleCommands } from "./commands/schedule-specs.ts";
 import { setupCommands } from "./commands/setup-specs.ts";
 import type { CommandSpec } from "./command-spec.ts";
 
-export const commandSpecs: readonly CommandSpec[] = [...backupCommands, ...restoreCommands, ...setupCommands];
+export const commandSpecs: readonly CommandSpec[] = [
+  ...backupCommands,
+  ...restoreCommands,
+  ...scheduleCommands,
+  ...setupCommands,
+];

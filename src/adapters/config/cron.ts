@@ -1,6 +1,7 @@
 // Checks cron expressions of five fields: minute, hour, day of month, month, day of week.
 
-import { Cron } from "croner";
+import { CronFault, parseCron } from "../../domain/schedule/parse-cron.ts";
+import { nextWallTime } from "../../domain/schedule/next-wall-time.ts";
 
 const faults = new Map<string, string | undefined>();
 
@@ -15,13 +16,14 @@ function checkCron(expression: string): string | undefined {
   const fields = expression.trim().split(/\s+/);
   if (fields.length !== 5) return `a cron expression has 5 fields, not ${expression.trim() === "" ? 0 : fields.length}`;
   try {
-    const cron = new Cron(expression, { mode: "5-part", paused: true, utcOffset: 0 });
+    const pattern = parseCron(expression);
     // Only a day of the month can be one that no month of the expression has.
-    const mayNeverCome = fields[2] !== "*" && fields[2] !== "?";
-    return mayNeverCome && cron.nextRun() === null ? "this cron expression never comes true" : undefined;
+    const mayNeverCome = pattern.daysOfMonth !== null && pattern.daysOfWeek === null;
+    if (!mayNeverCome || nextWallTime(pattern, Date.UTC(2026, 0, 1)) !== undefined) return undefined;
+    return "this cron expression never comes true";
   } catch (error) {
-    const reason = error instanceof Error ? error.message.replace(/^CronPattern:\s*/, "").replace(/\.$/, "") : "";
-    return `this cron expression is not valid: ${reason.charAt(0).toLowerCase()}${reason.slice(1, 120)}`;
+    if (!(error instanceof CronFault)) throw error;
+    return `this cron expression is not valid: ${error.message}`;
   }
 }
 

@@ -47,6 +47,7 @@ export function readSettings({ variables, cwd, secrets }: SettingsRequest): Sett
     dailySummaryCron: readCron(variables, "DAILY_SUMMARY_CRON", "0 8 * * *"),
     retentionCron: readCron(variables, "RETENTION_CRON", "0 4 * * *"),
     ...optionalPath("gpgKeysDir", variables.text("GPG_KEYS_DIR"), cwd),
+    maxConcurrentRuns: variables.number("MAX_CONCURRENT_BACKUPS", { fallback: 3, min: 1, max: 1_000 }),
     listen: readListen(variables),
     tools: readToolDirs(variables),
   };

@@ -189,6 +189,7 @@ const settingNames: Readonly<Record<string, string>> = {
   dailySummaryCron: "DAILY_SUMMARY_CRON",
   retentionCron: "RETENTION_CRON",
   gpgKeysDir: "GPG_KEYS_DIR",
+  maxConcurrentRuns: "MAX_CONCURRENT_BACKUPS",
   listen: "LISTEN",
   pgBinDir: "PG_BIN_DIR",
   mysqlBinDir: "MYSQL_BIN_DIR",

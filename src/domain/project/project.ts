@@ -123,6 +123,7 @@ export interface Settings {
   readonly dailySummaryCron?: string; // DAILY_SUMMARY_CRON
   readonly retentionCron?: string; // RETENTION_CRON
   readonly gpgKeysDir?: string; // GPG_KEYS_DIR, only when set
+  readonly maxConcurrentRuns?: number; // MAX_CONCURRENT_BACKUPS
   readonly listen?: string; // LISTEN: `:3100` or `host:port`
   readonly tools: ToolDirs;
 }
