@@ -6,6 +6,7 @@
 // - Lists are paged in the store, newest first. Unreachable or broken: `state_failed`.
 
 import type { Backup, Verification } from "../domain/backup/backup.ts";
+import type { OutboxStore } from "./state-store-outbox.ts";
 import type { LogLine, LogLevel, Run, RunKind, RunStatus, StageRecord } from "../domain/run/run.ts";
 
 export interface Page {
@@ -38,7 +39,7 @@ export interface BackupFilter extends Page {
   readonly type?: Backup["type"];
 }
 
-export interface StateStore extends AsyncDisposable {
+export interface StateStore extends OutboxStore, AsyncDisposable {
   readonly location: string;
   /** Brings the schema up to date. */
   migrate(): Promise<{ readonly applied: readonly string[]; readonly current: string }>;

@@ -4,7 +4,8 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import type { AppError } from "../../src/domain/error.ts";
 import { openStateStore } from "../../src/adapters/state-store/open-state-store.ts";
 import { makeBackup, makeRun, makeVerification } from "../../src/ports/state-store-samples.contract.ts";
-import { describeStateStoreContract } from "../../src/ports/state-store.contract.ts";
+import { describeOutboxContract } from "../../src/ports/state-store-outbox.contract.ts";
+import { describeStateStoreContract, type StateStoreFixture } from "../../src/ports/state-store.contract.ts";
 import { findServerBinaries, freePort, startTestServer, type TestServer } from "../support/postgres-server.ts";
 import { needs } from "../support/requirement.ts";
 
@@ -31,7 +32,7 @@ if ((await findServerBinaries()) === undefined) {
     await server?.[Symbol.asyncDispose]();
   });
 
-  describeStateStoreContract("postgres", async () => {
+  const openFixture = async (): Promise<StateStoreFixture> => {
     const url = await createUrl();
     const store = await openStateStore(url);
     return {
@@ -39,7 +40,9 @@ if ((await findServerBinaries()) === undefined) {
       reopen: () => openStateStore(url),
       [Symbol.asyncDispose]: () => store[Symbol.asyncDispose](),
     };
-  });
+  };
+  describeStateStoreContract("postgres", openFixture);
+  describeOutboxContract("postgres", openFixture);
 
   describe("the state store on PostgreSQL", () => {
     async function failure(url: string): Promise<AppError> {

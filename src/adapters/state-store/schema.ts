@@ -78,6 +78,21 @@ export interface VerificationRow {
   readonly restore_ms: number | null;
 }
 
+export interface OutboxRow {
+  readonly id: string;
+  readonly channel: string;
+  readonly notice: string;
+  readonly created_at: number;
+  readonly status: string;
+  readonly attempts: number;
+  readonly next_attempt_at: number;
+  readonly settled_at: number | null;
+  readonly last_error: string | null;
+  /** Who is sending it, until the end of the lease. */
+  readonly holder: string | null;
+  readonly leased_until: number;
+}
+
 export interface MigrationRow {
   readonly name: string;
   readonly applied_at: number;
@@ -91,4 +106,5 @@ export interface Tables {
   backups: BackupRow;
   backup_storages: BackupStorageRow;
   verifications: VerificationRow;
+  outbox: OutboxRow;
 }

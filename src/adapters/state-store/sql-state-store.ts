@@ -5,6 +5,7 @@ import { createBackupStore } from "./backup-store.ts";
 import type { StateEngine } from "./engine.ts";
 import { migrate, readApplied } from "./migrate.ts";
 import { migrations } from "./migrations/index.ts";
+import { createOutboxStore } from "./outbox-store.ts";
 import { createRunStore } from "./run-store.ts";
 
 const actions: Readonly<Record<string, string>> = {
@@ -24,6 +25,12 @@ const actions: Readonly<Record<string, string>> = {
   savePin: "save a pin",
   findBackup: "find a backup",
   listBackups: "list backups",
+  addNotifications: "add notifications",
+  claimNotification: "claim a notification",
+  settleNotification: "settle a notification",
+  listDueChannels: "list due channels",
+  listNotifications: "list notifications",
+  removeNotifications: "remove notifications",
 };
 
 export function createSqlStateStore(engine: StateEngine, now: () => number = Date.now): StateStore {
@@ -35,7 +42,10 @@ export function createSqlStateStore(engine: StateEngine, now: () => number = Dat
     }
   };
   return {
-    ...translateAll({ ...createRunStore(engine), ...createBackupStore(engine) }, translated),
+    ...translateAll(
+      { ...createRunStore(engine), ...createBackupStore(engine), ...createOutboxStore(engine) },
+      translated,
+    ),
     location: engine.location,
     migrate: () =>
       translated("migrate the schema", async () => ({

@@ -4,6 +4,7 @@ import type { Backup, Verification } from "../../../domain/backup/backup.ts";
 import { AppError } from "../../../domain/error.ts";
 import { canTransition, isTerminal, type LogLevel, type Run, type StageRecord } from "../../../domain/run/run.ts";
 import type { RunFilter, StateStore, StoredLogLine } from "../../../ports/state-store.ts";
+import { createMemoryOutbox, type MemoryOutboxEntry } from "./outbox.ts";
 
 const levels: readonly LogLevel[] = ["debug", "info", "warn", "error"];
 
@@ -13,11 +14,19 @@ export interface MemoryState {
   readonly stages: Map<string, Map<string, StageRecord>>;
   readonly logs: Map<string, StoredLogLine[]>;
   readonly backups: Map<string, Backup>;
+  readonly outbox: Map<string, MemoryOutboxEntry>;
   migratedAt: number | null;
 }
 
 export function createMemoryState(): MemoryState {
-  return { runs: new Map(), stages: new Map(), logs: new Map(), backups: new Map(), migratedAt: null };
+  return {
+    runs: new Map(),
+    stages: new Map(),
+    logs: new Map(),
+    backups: new Map(),
+    outbox: new Map(),
+    migratedAt: null,
+  };
 }
 
 export function openMemoryStateStore(state: MemoryState = createMemoryState()): StateStore {
@@ -35,6 +44,7 @@ export function openMemoryStateStore(state: MemoryState = createMemoryState()): 
   }
 
   return {
+    ...createMemoryOutbox(state.outbox),
     location: "memory",
     async migrate() {
       if (state.migratedAt !== null) return { applied: [], current: migration };

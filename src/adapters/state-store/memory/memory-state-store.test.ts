@@ -1,11 +1,15 @@
-import { describeStateStoreContract } from "../../../ports/state-store.contract.ts";
+import { describeOutboxContract } from "../../../ports/state-store-outbox.contract.ts";
+import { describeStateStoreContract, type StateStoreFixture } from "../../../ports/state-store.contract.ts";
 import { createMemoryState, openMemoryStateStore } from "./index.ts";
 
-describeStateStoreContract("memory", async () => {
+async function openFixture(): Promise<StateStoreFixture> {
   const state = createMemoryState();
   return {
     store: openMemoryStateStore(state),
     reopen: async () => openMemoryStateStore(state),
     async [Symbol.asyncDispose]() {},
   };
-});
+}
+
+describeStateStoreContract("memory", openFixture);
+describeOutboxContract("memory", openFixture);

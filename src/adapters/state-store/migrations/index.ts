@@ -3,6 +3,7 @@
 import type { Kysely } from "kysely";
 import { createRunsAndBackups } from "./0001-runs-and-backups.ts";
 import { createBackupLogView } from "./0002-backup-log-view.ts";
+import { createOutbox } from "./0003-outbox.ts";
 
 export interface Migration {
   readonly name: string;
@@ -12,4 +13,5 @@ export interface Migration {
 export const migrations: readonly Migration[] = [
   { name: "0001-runs-and-backups", up: createRunsAndBackups },
   { name: "0002-backup-log-view", up: createBackupLogView },
+  { name: "0003-outbox", up: createOutbox },
 ];

@@ -1,10 +1,11 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { describeStateStoreContract } from "../../../ports/state-store.contract.ts";
+import { describeOutboxContract } from "../../../ports/state-store-outbox.contract.ts";
+import { describeStateStoreContract, type StateStoreFixture } from "../../../ports/state-store.contract.ts";
 import { openStateStore } from "../open-state-store.ts";
 
-describeStateStoreContract("sqlite", async () => {
+async function openFixture(): Promise<StateStoreFixture> {
   const directory = await mkdtemp(join(tmpdir(), "state-store-"));
   const url = `sqlite:${directory}/state/state.db`;
   const store = await openStateStore(url);
@@ -16,4 +17,7 @@ describeStateStoreContract("sqlite", async () => {
       await rm(directory, { recursive: true });
     },
   };
-});
+}
+
+describeStateStoreContract("sqlite", openFixture);
+describeOutboxContract("sqlite", openFixture);
