@@ -16,6 +16,7 @@ export const exitCodes = {
 const byErrorCode = {
   backup_corrupt: 1,
   backup_not_found: 1,
+  backup_unencrypted: 1,
   cancelled: 130,
   cipher_failed: 1,
   config_invalid: 3,

@@ -2,6 +2,7 @@
 
 import { AppError } from "../domain/error.ts";
 import type { RestoreBackupRequest } from "../usecases/restore-backup.ts";
+import type { AgreeToUnencrypted } from "../usecases/refuse-unencrypted.ts";
 import type { OptionValues } from "./command-spec.ts";
 import type { CliContext } from "./context.ts";
 import { parseCount } from "./program.ts";
@@ -30,6 +31,18 @@ export function restoreChoices(
       noOwner: options["owner"] === false,
       noPrivileges: options["privileges"] === false,
     },
+  };
+}
+
+/** A plain backup of a project that encrypts needs --allow-unencrypted, or its id typed. */
+export function agreeToUnencryptedOnTerminal(context: CliContext, options: OptionValues): AgreeToUnencrypted {
+  return async (backupId) => {
+    if (options["allowUnencrypted"] === true) return true;
+    if (!context.terminal.isInputTerminal) return false;
+    context.terminal.note(
+      `Backup ${backupId} is not encrypted although its project encrypts. Anyone who can write to the storage could have made it.`,
+    );
+    return (await context.terminal.ask(`Type ${backupId} to use it all the same: `)) === backupId;
   };
 }
 

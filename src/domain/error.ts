@@ -4,6 +4,7 @@
 export type ErrorCode =
   | "backup_corrupt" // stored bytes differ from what the manifest or the format promises
   | "backup_not_found"
+  | "backup_unencrypted" // a plain backup of a project that encrypts
   | "cancelled"
   | "cipher_failed" // a cipher's tool or key material could not be used
   | "config_invalid"

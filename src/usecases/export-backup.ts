@@ -11,6 +11,7 @@ import { holdForReading } from "./hold-for-reading.ts";
 import { countBytes } from "./meter.ts";
 import { readProvenManifest } from "./open-decipher.ts";
 import { openPlainPart } from "./open-plain-part.ts";
+import { trustedCopies, type AgreeToUnencrypted } from "./refuse-unencrypted.ts";
 import { fromFirstGoodStorage } from "./restore-backup.ts";
 
 export interface ExportRequest {
@@ -18,6 +19,8 @@ export interface ExportRequest {
   readonly reference: string;
   readonly storage?: string | undefined;
   readonly file: string;
+  /** Asked before a plain backup of a project that encrypts is used; absent: it is refused. */
+  readonly agreeToUnencrypted?: AgreeToUnencrypted;
   readonly signal: AbortSignal;
 }
 
@@ -30,15 +33,23 @@ export async function exportBackup(deps: Deps, request: ExportRequest): Promise<
       const found = await findBackup(deps, { ...request, log: run.log, signal: run.signal }, stack);
       run.update({ backupId: found.manifest.backupId });
       await holdForReading(deps, run, project.name, found.manifest.backupId, stack);
+      const { found: trusted, unencrypted } = await trustedCopies(run, project, found, request.agreeToUnencrypted);
       const directory = await deps.openDirectory(dirname(request.file), run.log);
       stack.use(directory);
       const name = basename(request.file);
       if ((await directory.find(name, run.signal)) !== undefined) {
         throw new AppError("object_exists", `${request.file} is there already`, { hint: "name another file" });
       }
-      await fromFirstGoodStorage(run, found, async ({ target, entry }) => {
+      await fromFirstGoodStorage(run, trusted, async ({ target, entry }) => {
         const { store } = target;
-        const { manifest, cipher } = await readProvenManifest(deps, project, store, entry.stem, run.signal);
+        const { manifest, cipher } = await readProvenManifest(
+          deps,
+          project,
+          store,
+          entry.stem,
+          unencrypted,
+          run.signal,
+        );
         run.log("info", `exporting ${manifest.backupId} from ${target.name} to ${request.file}`);
         const bundle = deps.writeBundle(manifest, (part) =>
           openPlainPart(deps, { store, backupId: manifest.backupId, part, cipher, signal: run.signal }),

@@ -10,6 +10,7 @@ import type { ObjectStore } from "../ports/object-store.ts";
 import { readWhole } from "./commit-backup.ts";
 import type { Deps } from "./deps.ts";
 import { parseStoredManifest } from "./read-catalog.ts";
+import { requireEncrypted } from "./refuse-unencrypted.ts";
 
 export async function openDecipher(
   deps: Pick<Deps, "openCipher">,
@@ -27,16 +28,21 @@ export interface ProvenManifest {
   readonly cipher: Cipher | null;
 }
 
-/** The manifest of one storage, proven by its seal where the key is at hand, with the cipher that opens its parts. */
+/**
+ * The manifest of one storage, proven by its seal where the key is at hand, with the cipher that opens its parts.
+ * `refused`: throws `backup_unencrypted` when the project encrypts and the backup does not.
+ */
 export async function readProvenManifest(
   deps: Pick<Deps, "openCipher">,
-  project: Pick<Project, "encryption"> | null,
+  project: Pick<Project, "name" | "encryption"> | null,
   store: ObjectStore,
   stem: string,
+  unencrypted: "refused" | "allowed",
   signal: AbortSignal,
 ): Promise<ProvenManifest> {
   const text = new TextDecoder().decode(await readWhole(store, manifestKey(stem), signal));
   const manifest = parseStoredManifest(text, stem);
+  if (unencrypted === "refused") requireEncrypted(project, manifest);
   const cipher = await openDecipher(deps, project, manifest);
   await checkManifest(cipher, text);
   return { manifest, cipher };

@@ -11,6 +11,7 @@ import { findBackup, type FoundBackup } from "./find-backup.ts";
 import { holdForReading } from "./hold-for-reading.ts";
 import { readProvenManifest } from "./open-decipher.ts";
 import { openPlainPart } from "./open-plain-part.ts";
+import { trustedCopies, type AgreeToUnencrypted, type TrustedBackup } from "./refuse-unencrypted.ts";
 import { agreeToTarget, restoreParts, speaksAgainstCopy, type PlainPart } from "./restore-parts.ts";
 import { makeSafetyBackup } from "./safety-backup.ts";
 
@@ -29,6 +30,8 @@ export interface RestoreBackupRequest {
   readonly safetyBackup: boolean;
   /** Asked before data is replaced. */
   agree(database: string, state: TargetState): Promise<boolean>;
+  /** Asked before a plain backup of a project that encrypts is used; absent: it is refused. */
+  readonly agreeToUnencrypted?: AgreeToUnencrypted;
   readonly signal: AbortSignal;
 }
 
@@ -46,12 +49,13 @@ async function restore(deps: Deps, run: ActiveRun, request: RestoreBackupRequest
   const found = await findBackup(deps, { ...request, log: run.log, signal: run.signal }, stack);
   run.update({ backupId: found.manifest.backupId });
   await holdForReading(deps, run, request.project.name, found.manifest.backupId, stack);
+  const trusted = await trustedCopies(run, request.project, found, request.agreeToUnencrypted);
   const started = deps.clock.monotonicMs();
   if (request.intoDatabase !== null) {
-    await restoreSource(deps, run, request, found, databaseOf(request, found.manifest), request.intoDatabase);
+    await restoreSource(deps, run, request, trusted, databaseOf(request, found.manifest), request.intoDatabase);
   }
   if (request.assets !== null) {
-    await restoreSource(deps, run, request, found, assetsOf(request, found.manifest), request.assets);
+    await restoreSource(deps, run, request, trusted, assetsOf(request, found.manifest), request.assets);
   }
   run.report({ restoreMs: Math.round(deps.clock.monotonicMs() - started) });
 }
@@ -60,7 +64,7 @@ async function restoreSource(
   deps: Deps,
   run: ActiveRun,
   request: RestoreBackupRequest,
-  found: FoundBackup,
+  { found, unencrypted }: TrustedBackup,
   spec: SourceSpec,
   database: string,
 ): Promise<void> {
@@ -71,10 +75,8 @@ async function restoreSource(
   }
   await fromFirstGoodStorage(run, found, async (holder) => {
     const { store } = holder.target;
-    const { manifest, cipher } = await readProvenManifest(deps, request.project, store, holder.entry.stem, run.signal);
-    if (cipher === null && request.project.encryption !== null) {
-      run.warn(`backup ${manifest.backupId} is not encrypted although ${request.project.name} encrypts its backups`);
-    }
+    const { stem } = holder.entry;
+    const { manifest, cipher } = await readProvenManifest(deps, request.project, store, stem, unencrypted, run.signal);
     const described = manifest.sources.find((candidate) => candidate.name === spec.name);
     const parts: PlainPart[] = manifest.parts
       .filter((part) => part.source === spec.name)

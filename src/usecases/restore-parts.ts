@@ -119,6 +119,7 @@ function changedInPlace(database: string): (error: unknown) => never {
 
 const copyErrors: ReadonlySet<ErrorCode> = new Set([
   "backup_corrupt",
+  "backup_unencrypted",
   "manifest_invalid",
   "object_not_found",
   "stalled",

@@ -109,6 +109,17 @@ describe("a restore to files", () => {
     expect([...world.server.databases.get("/out")!.keys()]).toEqual(["a.txt"]);
   });
 
+  test("of a plain backup of a project that encrypts is refused until somebody agrees", async () => {
+    const world = await filled();
+    const project = { ...world.project, encryption: { type: "aes-256-gcm", settings: {} } };
+    const request = { project, reference: "latest", file: "/out/b.tar.gz", signal: world.signal };
+    const refused = await exportBackup(world.deps, request);
+    expect(refused).toMatchObject({ status: "failed", error: { code: "backup_unencrypted" } });
+    expect(world.directories.get("/out")?.keys() ?? []).toEqual([]);
+    const agreed = await exportBackup(world.deps, { ...request, agreeToUnencrypted: async () => true });
+    expect(agreed.status).toBe("succeeded");
+  });
+
   test("replaces nothing", async () => {
     const world = await filled();
     await restore(world, { only: "db" });
@@ -200,6 +211,15 @@ describe("damage", () => {
     expect(await restore(world)).toMatchObject({ status: "failed", warnings: [], error: { code: "wrong_key" } });
     expect((await restore(world, { raw: true })).status).toBe("succeeded");
   });
+});
+
+test("a plain backup of a project that encrypts is written to files only when somebody agrees", async () => {
+  const world = await filled();
+  world.project = { ...world.project, encryption: { type: "aes-256-gcm", settings: {} } };
+  for (const raw of [false, true]) {
+    expect(await restore(world, { raw })).toMatchObject({ status: "failed", error: { code: "backup_unencrypted" } });
+  }
+  expect((await restore(world, { agreeToUnencrypted: async () => true })).status).toBe("succeeded");
 });
 
 describe("an export", () => {

@@ -16,6 +16,7 @@ import { findBackup } from "./find-backup.ts";
 import { holdForReading } from "./hold-for-reading.ts";
 import { readProvenManifest } from "./open-decipher.ts";
 import { openPlainPart, openStoredPart } from "./open-plain-part.ts";
+import { trustedCopies, type AgreeToUnencrypted } from "./refuse-unencrypted.ts";
 import { fromFirstGoodStorage } from "./restore-backup.ts";
 import { speaksAgainstCopy } from "./restore-parts.ts";
 
@@ -27,6 +28,8 @@ export interface RestoreToFilesRequest {
   readonly only: "db" | "assets" | null;
   readonly decompress: boolean;
   readonly raw: boolean;
+  /** Asked before a plain backup of a project that encrypts is used; absent: it is refused. */
+  readonly agreeToUnencrypted?: AgreeToUnencrypted;
   readonly signal: AbortSignal;
 }
 
@@ -46,13 +49,15 @@ export async function restoreToFiles(deps: Deps, request: RestoreToFilesRequest)
       const found = await findBackup(deps, { ...request, log: run.log, signal: run.signal }, stack);
       run.update({ backupId: found.manifest.backupId });
       await holdForReading(deps, run, project.name, found.manifest.backupId, stack);
+      const trusted = await trustedCopies(run, project, found, request.agreeToUnencrypted);
       const directory = await deps.openDirectory(request.targetPath, run.log);
       stack.use(directory);
       // What one storage gave stays when the next one has to give the rest.
       const written = new Map<string, readonly RestoredFile[]>();
-      await fromFirstGoodStorage(run, found, async ({ target, entry }) => {
-        const { manifest, cipher } = await readProvenManifest(deps, project, target.store, entry.stem, run.signal);
-        await writeParts(deps, run, request, { manifest, cipher, store: target.store, directory }, written);
+      await fromFirstGoodStorage(run, trusted.found, async ({ target: { store }, entry: { stem } }) => {
+        const { unencrypted } = trusted;
+        const { manifest, cipher } = await readProvenManifest(deps, project, store, stem, unencrypted, run.signal);
+        await writeParts(deps, run, request, { manifest, cipher, store, directory }, written);
       });
       run.report({ files: [...written.values()].flat(), targetPath: request.targetPath });
     }),

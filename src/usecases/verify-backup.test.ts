@@ -145,6 +145,18 @@ describe("verifying", () => {
     expect(run.warnings).toEqual(["storage two: the result could not be written: no room"]);
   });
 
+  for (const level of ["checksum", "restore"] as const) {
+    test(`fails by ${level} what a restore would refuse: a plain backup of a project that encrypts`, async () => {
+      const world = await filled();
+      world.project = { ...world.project, encryption: { type: "aes-256-gcm", settings: {} } };
+      const run = await verify(world, level);
+      expect(run).toMatchObject({ status: "failed", error: { code: "verify_failed" } });
+      expect(resultsOf(run).map(({ passed }) => passed)).toEqual([false, false]);
+      expect(resultOn(world, "one").message).toContain("is not encrypted although shop encrypts");
+      expect((await verify(world, level, { allowUnencrypted: true })).status).toBe("succeeded");
+    });
+  }
+
   test("a cancel is no result", async () => {
     const world = await filled();
     world.store("one").faults.push({ on: "read", key: ".dump.gz" });

@@ -23,6 +23,8 @@ export interface VerifyRequest {
   readonly level: VerificationLevel;
   readonly storage?: string | undefined;
   readonly trigger?: string;
+  /** A plain backup of a project that encrypts fails unless this is set: a restore would refuse it. */
+  readonly allowUnencrypted?: boolean;
   readonly signal: AbortSignal;
 }
 
@@ -35,6 +37,7 @@ export async function verifyBackup(deps: Deps, request: VerifyRequest): Promise<
 
 async function verifyEverywhere(deps: Deps, run: ActiveRun, request: VerifyRequest): Promise<void> {
   const { project, level } = request;
+  const unencrypted = request.allowUnencrypted === true ? "allowed" : "refused";
   await using stack = new AsyncDisposableStack();
   const found = await findBackup(deps, { ...request, log: run.log, signal: run.signal }, stack);
   run.update({ backupId: found.manifest.backupId });
@@ -63,7 +66,8 @@ async function verifyEverywhere(deps: Deps, run: ActiveRun, request: VerifyReque
       const { signal } = run;
       try {
         // Each storage is judged by its own manifest: a good copy elsewhere must not vouch for this one.
-        const { manifest, cipher } = await readProvenManifest(deps, project, target.store, entry.stem, signal);
+        const { store } = target;
+        const { manifest, cipher } = await readProvenManifest(deps, project, store, entry.stem, unencrypted, signal);
         if (level === "restore") {
           return await drillBackup(deps, { project, manifest, target, cipher, log: run.log, signal });
         }

@@ -1,6 +1,7 @@
 // Commands that make, list, check and thin out backups.
 
 import type { CommandSpec } from "../command-spec.ts";
+import { allowUnencrypted } from "./restore-specs.ts";
 
 const storageOption = { flags: "--storage <name>", description: "only this storage of the project" };
 
@@ -95,6 +96,7 @@ export const backupCommands: readonly CommandSpec[] = [
         choices: ["checksum", "structure", "restore"],
       },
       storageOption,
+      allowUnencrypted,
     ],
     examples: [
       "backupctl verify shop latest",

@@ -1,6 +1,7 @@
 import { exportBackup } from "../../usecases/export-backup.ts";
 import type { CommandAction } from "../command-spec.ts";
 import { exitCodeOfRun } from "../exit-codes.ts";
+import { agreeToUnencryptedOnTerminal } from "../restore-options.ts";
 import { describeRun, noteRunError, runToJson } from "../run-view.ts";
 
 export const command: CommandAction = async (context, [name, reference, file], options) => {
@@ -10,6 +11,7 @@ export const command: CommandAction = async (context, [name, reference, file], o
     reference: reference!,
     storage: options["storage"] as string | undefined,
     file: file!,
+    agreeToUnencrypted: agreeToUnencryptedOnTerminal(context, options),
     signal: context.signal,
   });
   await app.flush();

@@ -1,6 +1,11 @@
 // Commands that bring data back.
 
-import type { CommandSpec } from "../command-spec.ts";
+import type { CommandSpec, OptionSpec } from "../command-spec.ts";
+
+export const allowUnencrypted: OptionSpec = {
+  flags: "--allow-unencrypted",
+  description: "use a plain backup although the project encrypts (made before encryption was turned on)",
+};
 
 export const restoreCommands: readonly CommandSpec[] = [
   {
@@ -42,6 +47,7 @@ export const restoreCommands: readonly CommandSpec[] = [
       { flags: "--no-owner", description: "do not restore ownership" },
       { flags: "--no-privileges", description: "do not restore grants" },
       { flags: "--no-safety-backup", description: "do not back up what is replaced" },
+      allowUnencrypted,
       { flags: "--yes", description: "do not ask before data is replaced" },
       { flags: "--storage <name>", description: "read from this storage only" },
       { flags: "--from <file>", description: "restore this file; its form is recognised from its bytes" },
@@ -75,7 +81,7 @@ export const restoreCommands: readonly CommandSpec[] = [
       { syntax: "<backup>", description: "id, unique beginning of an id, or latest" },
       { syntax: "<file>", description: "bundle to write, ending in .tar.gz" },
     ],
-    options: [{ flags: "--storage <name>", description: "read from this storage only" }],
+    options: [{ flags: "--storage <name>", description: "read from this storage only" }, allowUnencrypted],
     examples: [
       "backupctl export shop latest shop.tar.gz",
       "backupctl restore --from shop.tar.gz --into-database shop_copy",

@@ -7,7 +7,7 @@ import type { App, CliContext } from "../context.ts";
 import { exitCodeOfRun } from "../exit-codes.ts";
 import { formatDuration } from "../render-table.ts";
 import { describeRun, noteRunError, runToJson } from "../run-view.ts";
-import { agreeOnTerminal, restoreChoices } from "../restore-options.ts";
+import { agreeOnTerminal, agreeToUnencryptedOnTerminal, restoreChoices } from "../restore-options.ts";
 import { restoreFrom } from "./restore-from.ts";
 
 export const command: CommandAction = async (context, [project, reference, targetPath], options) => {
@@ -40,6 +40,7 @@ export const command: CommandAction = async (context, [project, reference, targe
         only: (options["only"] as "db" | "assets" | undefined) ?? null,
         decompress: options["decompress"] === true,
         raw: options["raw"] === true,
+        agreeToUnencrypted: agreeToUnencryptedOnTerminal(context, options),
         signal: context.signal,
       });
   await app.flush();
@@ -63,6 +64,7 @@ function placeRequest(
     assets: (options["assets"] as string | undefined) ?? null,
     ...restoreChoices(options),
     agree: agreeOnTerminal(context, options),
+    agreeToUnencrypted: agreeToUnencryptedOnTerminal(context, options),
     signal: context.signal,
   };
 }

@@ -15,6 +15,7 @@ export const command: CommandAction = async (context, [name, reference], options
     reference: reference!,
     level: (options["level"] as VerificationLevel | undefined) ?? project.verification.level,
     storage: options["storage"] as string | undefined,
+    allowUnencrypted: options["allowUnencrypted"] === true,
     signal: context.signal,
   });
   await app.flush();
