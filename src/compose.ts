@@ -56,6 +56,7 @@ async function openApp(context: CliContext, options: AppOptions): Promise<App> {
     { recordRunEvents },
     { bundlePath, writeBundle },
     { openTemporaryDirectory },
+    { openFileJournal },
   ] = await Promise.all([
     import("./adapters/clock/system/index.ts"),
     import("./adapters/lock/owner.ts"),
@@ -66,6 +67,7 @@ async function openApp(context: CliContext, options: AppOptions): Promise<App> {
     import("./usecases/record-run-events.ts"),
     import("./adapters/bundle/write-bundle.ts"),
     import("./adapters/process/temporary-directory.ts"),
+    import("./adapters/fallback-journal/file/index.ts"),
   ]);
   const temporary = openTemporaryDirectory(settings.tmpDir, currentOwner());
   const state = await openState(context, options, settings);
@@ -87,6 +89,7 @@ async function openApp(context: CliContext, options: AppOptions): Promise<App> {
         shellHooks.run({ ...request, env: { ...referencedVariables(request.command, environment), ...request.env } }),
     },
     state,
+    journal: openFileJournal({ baseDir: settings.baseDir }),
     codecs,
     random: (length) => Uint8Array.from(randomBytes(length)),
     emit(event: RunEvent) {

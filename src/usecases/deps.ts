@@ -15,6 +15,7 @@ import type { ByteStream } from "../ports/byte-stream.ts";
 import type { Cipher } from "../ports/cipher.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Codec } from "../ports/codec.ts";
+import type { FallbackJournal } from "../ports/fallback-journal.ts";
 import type { HookRunner } from "../ports/hook.ts";
 import type { Lock } from "../ports/lock.ts";
 import type { Notifier } from "../ports/notifier.ts";
@@ -64,6 +65,8 @@ export interface Deps {
   readonly lock: Lock;
   readonly hooks: HookRunner;
   readonly state: StateStore;
+  /** Takes what the state store cannot take now. */
+  readonly journal: FallbackJournal;
   readonly codecs: Readonly<Record<Codec["algorithm"], Codec>>;
   /** Cryptographically random bytes. */
   random(length: number): Uint8Array;

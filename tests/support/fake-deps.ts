@@ -6,6 +6,11 @@ import { bundlePath, writeBundle } from "../../src/adapters/bundle/write-bundle.
 import { open as openAes } from "../../src/adapters/cipher/aes-256-gcm/index.ts";
 import { formatKeyToken } from "../../src/adapters/cipher/key-material.ts";
 import { codecs } from "../../src/adapters/codec/index.ts";
+import {
+  createMemoryJournal,
+  openMemoryJournal,
+  type MemoryJournal,
+} from "../../src/adapters/fallback-journal/memory/index.ts";
 import { openMemoryLock, type MemoryLockPlace } from "../../src/adapters/lock/memory/index.ts";
 import { openPayload } from "../../src/adapters/payload/open-payload.ts";
 import {
@@ -43,6 +48,7 @@ export interface TestDeps {
   readonly events: RunEvent[];
   readonly notices: Notice[];
   readonly memory: MemoryState;
+  readonly journal: MemoryJournal;
   readonly locks: MemoryLockPlace;
   /** Directories as storages, by path. */
   readonly directories: Map<string, FakeStore>;
@@ -88,6 +94,7 @@ export function openTestDeps(options: TestDepsOptions = {}): TestDeps {
   const events: RunEvent[] = [];
   const notices: Notice[] = [];
   const memory = createMemoryState();
+  const journal = createMemoryJournal();
   const locks: MemoryLockPlace = { holders: new Map() };
   const directories = new Map<string, FakeStore>();
   const files = new Map<string, Uint8Array>();
@@ -120,6 +127,7 @@ export function openTestDeps(options: TestDepsOptions = {}): TestDeps {
       },
     },
     state,
+    journal: openMemoryJournal(journal),
     codecs,
     // Each call other bytes, and the same in every run of a test.
     random: (length) =>
@@ -188,6 +196,7 @@ export function openTestDeps(options: TestDepsOptions = {}): TestDeps {
     events,
     notices,
     memory,
+    journal,
     locks,
     directories,
     files,
