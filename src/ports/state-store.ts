@@ -6,7 +6,9 @@
 // - Lists are paged in the store, newest first. Unreachable or broken: `state_failed`.
 
 import type { Backup, Verification } from "../domain/backup/backup.ts";
+import type { AlertStore } from "./state-store-alerts.ts";
 import type { OutboxStore } from "./state-store-outbox.ts";
+import type { ScheduleStore } from "./state-store-schedules.ts";
 import type { LogLine, LogLevel, Run, RunKind, RunStatus, StageRecord } from "../domain/run/run.ts";
 
 export interface Page {
@@ -39,7 +41,7 @@ export interface BackupFilter extends Page {
   readonly type?: Backup["type"];
 }
 
-export interface StateStore extends OutboxStore, AsyncDisposable {
+export interface StateStore extends OutboxStore, ScheduleStore, AlertStore, AsyncDisposable {
   readonly location: string;
   /** Brings the schema up to date. */
   migrate(): Promise<{ readonly applied: readonly string[]; readonly current: string }>;

@@ -214,7 +214,8 @@ export function openTestDeps(options: TestDepsOptions = {}): TestDeps {
     flush: () => recorder.flush(),
     log: () => events.flatMap((event) => (event.type === "log" ? [`${event.line.level}: ${event.line.message}`] : [])),
     loseState() {
-      for (const map of [memory.runs, memory.stages, memory.logs, memory.backups]) map.clear();
+      for (const map of [memory.runs, memory.stages, memory.logs, memory.backups, ...Object.values(memory.schedules)])
+        map.clear();
     },
   };
   return world;

@@ -93,6 +93,42 @@ export interface OutboxRow {
   readonly leased_until: number;
 }
 
+export interface ScheduleMarkRow {
+  readonly project: string;
+  readonly schedule: string;
+  readonly rule: string;
+  readonly since: number;
+  readonly judged_until: number;
+}
+
+export interface ScheduleSlotRow {
+  readonly project: string;
+  readonly schedule: string;
+  readonly slot_at: number;
+  readonly kind: string;
+  readonly status: string;
+  readonly reason: string | null;
+  readonly run_id: string | null;
+  readonly outcome: string | null;
+  readonly missed_before: number;
+  readonly owner: string;
+  readonly recorded_at: number;
+  readonly started_at: number | null;
+  readonly finished_at: number | null;
+}
+
+export interface AlertRow {
+  readonly id: string;
+  /** Null once resolved. */
+  readonly open_key: string | null;
+  readonly kind: string;
+  readonly project: string;
+  readonly subject: string;
+  readonly message: string;
+  readonly opened_at: number;
+  readonly resolved_at: number | null;
+}
+
 export interface MigrationRow {
   readonly name: string;
   readonly applied_at: number;
@@ -106,5 +142,8 @@ export interface Tables {
   backups: BackupRow;
   backup_storages: BackupStorageRow;
   verifications: VerificationRow;
+  schedule_marks: ScheduleMarkRow;
+  schedule_slots: ScheduleSlotRow;
+  alerts: AlertRow;
   outbox: OutboxRow;
 }

@@ -1,12 +1,14 @@
 // The state store over any of the engines: one transaction per call, every engine error translated once.
 
 import type { StateStore } from "../../ports/state-store.ts";
+import { createAlertStore } from "./alert-store.ts";
 import { createBackupStore } from "./backup-store.ts";
 import type { StateEngine } from "./engine.ts";
 import { migrate, readApplied } from "./migrate.ts";
 import { migrations } from "./migrations/index.ts";
 import { createOutboxStore } from "./outbox-store.ts";
 import { createRunStore } from "./run-store.ts";
+import { createScheduleStore } from "./schedule-store.ts";
 
 const actions: Readonly<Record<string, string>> = {
   createRun: "create a run",
@@ -31,6 +33,17 @@ const actions: Readonly<Record<string, string>> = {
   listDueChannels: "list due channels",
   listNotifications: "list notifications",
   removeNotifications: "remove notifications",
+  listScheduleMarks: "list the marks of schedules",
+  saveScheduleMarks: "save the marks of schedules",
+  claimSlots: "claim slots",
+  updateSlot: "update a slot",
+  takeOverSlot: "take over a slot",
+  listSlots: "list slots",
+  deleteSlotsBefore: "delete old slots",
+  openAlert: "open an alert",
+  resolveAlert: "resolve an alert",
+  listAlerts: "list alerts",
+  listNewestSuccesses: "list the newest successes",
 };
 
 export function createSqlStateStore(engine: StateEngine, now: () => number = Date.now): StateStore {
@@ -43,7 +56,13 @@ export function createSqlStateStore(engine: StateEngine, now: () => number = Dat
   };
   return {
     ...translateAll(
-      { ...createRunStore(engine), ...createBackupStore(engine), ...createOutboxStore(engine) },
+      {
+        ...createRunStore(engine),
+        ...createBackupStore(engine),
+        ...createOutboxStore(engine),
+        ...createScheduleStore(engine),
+        ...createAlertStore(engine),
+      },
       translated,
     ),
     location: engine.location,

@@ -5,6 +5,7 @@ import { AppError } from "../../../domain/error.ts";
 import { canTransition, isTerminal, type LogLevel, type Run, type StageRecord } from "../../../domain/run/run.ts";
 import type { RunFilter, StateStore, StoredLogLine } from "../../../ports/state-store.ts";
 import { createMemoryOutbox, type MemoryOutboxEntry } from "./outbox.ts";
+import { createMemorySchedules, memoryAlertStore, memoryScheduleStore, type MemorySchedules } from "./schedules.ts";
 
 const levels: readonly LogLevel[] = ["debug", "info", "warn", "error"];
 
@@ -15,6 +16,7 @@ export interface MemoryState {
   readonly logs: Map<string, StoredLogLine[]>;
   readonly backups: Map<string, Backup>;
   readonly outbox: Map<string, MemoryOutboxEntry>;
+  readonly schedules: MemorySchedules;
   migratedAt: number | null;
 }
 
@@ -25,6 +27,7 @@ export function createMemoryState(): MemoryState {
     logs: new Map(),
     backups: new Map(),
     outbox: new Map(),
+    schedules: createMemorySchedules(),
     migratedAt: null,
   };
 }
@@ -45,6 +48,8 @@ export function openMemoryStateStore(state: MemoryState = createMemoryState()): 
 
   return {
     ...createMemoryOutbox(state.outbox),
+    ...memoryScheduleStore(state.schedules),
+    ...memoryAlertStore(state.schedules, state.runs),
     location: "memory",
     async migrate() {
       if (state.migratedAt !== null) return { applied: [], current: migration };

@@ -4,6 +4,7 @@ import type { Kysely } from "kysely";
 import { createRunsAndBackups } from "./0001-runs-and-backups.ts";
 import { createBackupLogView } from "./0002-backup-log-view.ts";
 import { createOutbox } from "./0003-outbox.ts";
+import { createSchedulesAndAlerts } from "./0004-schedules-and-alerts.ts";
 
 export interface Migration {
   readonly name: string;
@@ -14,4 +15,5 @@ export const migrations: readonly Migration[] = [
   { name: "0001-runs-and-backups", up: createRunsAndBackups },
   { name: "0002-backup-log-view", up: createBackupLogView },
   { name: "0003-outbox", up: createOutbox },
+  { name: "0004-schedules-and-alerts", up: createSchedulesAndAlerts },
 ];
