@@ -108,7 +108,8 @@ export interface RestorePart {
 }
 
 /**
- * An open target of a restore. With modes `create` and `drop` the data goes into a new place beside the target
+ * An open target of a restore. Opening changes nothing yet, but throws when the target cannot be restored into (others are
+ * connected to it, foreign keys point into it). With modes `create` and `drop` the data goes into a new place beside the target
  * where the engine can; `commit` swaps it in. Disposing without `commit` removes what was written and leaves the
  * original as it was (modes `clean` and `append` change the target in place and say so in `swaps`).
  */

@@ -265,6 +265,13 @@ describe("a safety backup", () => {
     expect(contentOf(world, "again")).toBe(JSON.stringify([["precious", ["a", "b"]]]));
   });
 
+  test("is not made when the target cannot be replaced anyway", async () => {
+    const world = await filled();
+    world.server.faults.openTarget = new AppError("restore_failed", "other is in use by psql");
+    expect(await restore(world, into)).toMatchObject({ error: { message: "other is in use by psql" } });
+    expect([...world.memory.runs.values()].filter(({ trigger }) => trigger === "safety")).toEqual([]);
+  });
+
   test("that fails stops the restore before anything is touched", async () => {
     const world = await filled();
     world.store("one").faults.push({ on: "write", error: new AppError("disk_full", "no room") });
@@ -272,7 +279,7 @@ describe("a safety backup", () => {
     expect(run).toMatchObject({ status: "failed", error: { code: "restore_failed", stage: "restore" } });
     expect(run.error!.message).toContain("the safety backup of other failed, so the restore did not start: no room");
     expect(contentOf(world, "other")).toBe(JSON.stringify([["precious", ["a", "b"]]]));
-    expect(world.server.calls.some((call) => call.startsWith("open"))).toBe(false);
+    expect(world.server.calls.some((call) => /^(restore|commit) /.test(call))).toBe(false);
   });
 
   test("that was cancelled stops the restore", async () => {

@@ -69,7 +69,7 @@ async function restoreSource(
   database: string,
 ): Promise<void> {
   const source = await deps.openSource(spec, run.log);
-  const state = await agreeToTarget({ source, database, mode: request.mode }, request.agree, run.signal);
+  const state = await agreeToTarget({ ...request, source, database }, request.agree, run.signal);
   if (state.exists && !state.empty && request.safetyBackup) {
     await makeSafetyBackup(deps, run, request.targetProject, spec, database);
   }

@@ -72,10 +72,12 @@ async function restoreInto(
     });
   }
   const source = await deps.openSource(into.spec, run.log);
-  const target: Pick<RestorePartsRequest, "source" | "database" | "mode"> = {
+  const { mode, stopConnections, options } = request;
+  const target: Pick<RestorePartsRequest, "source" | "database" | "mode" | "stopConnections"> = {
     source,
     database: into.database,
-    mode: request.mode,
+    mode,
+    stopConnections,
   };
   const state = await agreeToTarget(target, request.agree, run.signal);
   if (state.exists && !state.empty && request.safetyBackup) {
@@ -90,9 +92,8 @@ async function restoreInto(
     bundle === null || described === undefined
       ? [filePart(deps, request, formatOf(payload, into.spec.type))]
       : bundleParts(deps, request.file, request.project, bundle, described.name);
-  const { stopConnections, options } = request;
   const rowCounts = described?.rowCounts ?? null;
-  const outcome = await restoreParts(deps, run, { ...target, parts, rowCounts, stopConnections, options });
+  const outcome = await restoreParts(deps, run, { ...target, parts, rowCounts, options });
   run.report({ database: { ...outcome, into: into.database } });
   run.log("info", `restored ${request.file} into ${into.database}`);
 }

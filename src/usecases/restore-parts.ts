@@ -38,13 +38,16 @@ export interface RestoreOutcome {
   readonly compared: boolean;
 }
 
-/** Throws `target_not_empty` for mode `create`, `confirmation_required` when `agree` says no. */
+/**
+ * Throws `target_not_empty` for mode `create`, `confirmation_required` when `agree` says no, and what the target itself
+ * has against being replaced: that is known before a safety backup of it is made.
+ */
 export async function agreeToTarget(
-  request: Pick<RestorePartsRequest, "source" | "database" | "mode">,
+  request: Pick<RestorePartsRequest, "source" | "database" | "mode" | "stopConnections">,
   agree: (database: string, state: TargetState) => Promise<boolean>,
   signal: AbortSignal,
 ): Promise<TargetState> {
-  const { source, database, mode } = request;
+  const { source, database, mode, stopConnections } = request;
   const state = await source.inspectTarget(database, signal);
   if (!state.exists || state.empty) return state;
   if (mode === "create") {
@@ -52,7 +55,10 @@ export async function agreeToTarget(
       hint: "restore into another name with --into-database, or replace it with --mode drop, clean or append",
     });
   }
-  if (await agree(database, state)) return state;
+  if (await agree(database, state)) {
+    await using _opened = await source.openTarget({ database, mode, stopConnections, signal });
+    return state;
+  }
   throw new AppError("confirmation_required", `nobody agreed to change ${database} (${state.description})`, {
     hint: "type the target's name when asked, or give --yes",
   });

@@ -99,6 +99,8 @@ describe("PostgreSQL by the program", () => {
     expect(refused.exitCode).toBe(1);
     expect(refused.stderr).toContain("--stop-connections");
     expect(await old.run("in use", "SELECT id FROM precious")).toEqual([{ id: 42 }]);
+    const before = await world.json<BackupsJson>("snapshots", "shop");
+    expect(before.backups.filter(({ type }) => type === "safety")).toEqual([]);
     await expectNothingLeft(world);
 
     await succeed(world, ...args, "--stop-connections");
