@@ -3,11 +3,13 @@
 //
 // Promises of every adapter (state-store.contract.ts proves them on SQLite and PostgreSQL):
 // - Every call is one transaction: all of it or nothing. `migrate` is idempotent and safe when two processes start at once.
-// - Lists are paged in the store, newest first. Unreachable or broken: `state_failed`.
+// - Lists are paged in the store, newest first. Unreachable or broken: `state_failed`. What a store that is well refuses has
+//   `refused` in the details: keeping it for later is no use.
 
 import type { Backup, Verification } from "../domain/backup/backup.ts";
 import type { AlertStore } from "./state-store-alerts.ts";
 import type { OutboxStore } from "./state-store-outbox.ts";
+import type { RecoveryStore } from "./state-store-recovery.ts";
 import type { ScheduleStore } from "./state-store-schedules.ts";
 import type { LogLine, LogLevel, Run, RunKind, RunStatus, StageRecord } from "../domain/run/run.ts";
 
@@ -41,7 +43,7 @@ export interface BackupFilter extends Page {
   readonly type?: Backup["type"];
 }
 
-export interface StateStore extends OutboxStore, ScheduleStore, AlertStore, AsyncDisposable {
+export interface StateStore extends OutboxStore, RecoveryStore, ScheduleStore, AlertStore, AsyncDisposable {
   readonly location: string;
   /** Brings the schema up to date. */
   migrate(): Promise<{ readonly applied: readonly string[]; readonly current: string }>;

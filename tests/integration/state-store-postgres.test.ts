@@ -5,6 +5,7 @@ import type { AppError } from "../../src/domain/error.ts";
 import { openStateStore } from "../../src/adapters/state-store/open-state-store.ts";
 import { makeBackup, makeRun, makeVerification } from "../../src/ports/state-store-samples.contract.ts";
 import { describeOutboxContract } from "../../src/ports/state-store-outbox.contract.ts";
+import { describeRecoveryContract } from "../../src/ports/state-store-recovery.contract.ts";
 import { describeScheduleContract } from "../../src/ports/state-store-schedules.contract.ts";
 import { describeStateStoreContract, type StateStoreFixture } from "../../src/ports/state-store.contract.ts";
 import { findServerBinaries, freePort, startTestServer, type TestServer } from "../support/postgres-server.ts";
@@ -44,6 +45,7 @@ if ((await findServerBinaries()) === undefined) {
   };
   describeStateStoreContract("postgres", openFixture);
   describeOutboxContract("postgres", openFixture);
+  describeRecoveryContract("postgres", openFixture);
   describeScheduleContract("postgres", openFixture);
 
   describe("the state store on PostgreSQL", () => {

@@ -1,5 +1,6 @@
 // A run, its stages and its log lines as rows, and back.
 
+import type { RunChanges } from "../../domain/run/audit-write.ts";
 import type { LogLevel, LogLine, Run, RunStage, StageRecord } from "../../domain/run/run.ts";
 import type { StoredLogLine } from "../../ports/state-store.ts";
 import type { RunLogRow, RunRow, RunStageRow } from "./schema.ts";
@@ -7,7 +8,14 @@ import type { RunLogRow, RunRow, RunStageRow } from "./schema.ts";
 const severities: Readonly<Record<LogLevel, number>> = { debug: 0, info: 1, warn: 2, error: 3 };
 const levels: readonly LogLevel[] = ["debug", "info", "warn", "error"];
 
-export type RunChanges = Partial<Omit<Run, "id" | "project" | "kind" | "createdAt">>;
+/** PostgreSQL refuses NUL in a text, and no engine gives half a character back. */
+function storable(text: string): string {
+  return text.replaceAll("\0", "\ufffd").toWellFormed();
+}
+
+function toJson(value: unknown): string {
+  return JSON.stringify(value, (_key, entry: unknown) => (typeof entry === "string" ? storable(entry) : entry));
+}
 
 export function severityOf(level: LogLevel): number {
   return severities[level];
@@ -30,9 +38,9 @@ export function toRunRow(run: Run): RunRow {
     heartbeat_at: run.heartbeatAt,
     bytes: run.bytes,
     retry_count: run.retryCount,
-    warnings: JSON.stringify(run.warnings),
-    error: run.error === null ? null : JSON.stringify(run.error),
-    result: JSON.stringify(run.result),
+    warnings: toJson(run.warnings),
+    error: run.error === null ? null : toJson(run.error),
+    result: toJson(run.result),
     log_seq: 0,
   };
 }
@@ -51,9 +59,9 @@ export function toRunChangesRow(changes: RunChanges): Partial<RunRow> {
     ...(changes.heartbeatAt !== undefined && { heartbeat_at: changes.heartbeatAt }),
     ...(changes.bytes !== undefined && { bytes: changes.bytes }),
     ...(changes.retryCount !== undefined && { retry_count: changes.retryCount }),
-    ...(changes.warnings !== undefined && { warnings: JSON.stringify(changes.warnings) }),
-    ...(changes.error !== undefined && { error: changes.error === null ? null : JSON.stringify(changes.error) }),
-    ...(changes.result !== undefined && { result: JSON.stringify(changes.result) }),
+    ...(changes.warnings !== undefined && { warnings: toJson(changes.warnings) }),
+    ...(changes.error !== undefined && { error: changes.error === null ? null : toJson(changes.error) }),
+    ...(changes.result !== undefined && { result: toJson(changes.result) }),
   };
 }
 
@@ -88,7 +96,7 @@ export function toStageRow(runId: string, record: StageRecord, position: number)
     started_at: record.startedAt,
     finished_at: record.finishedAt,
     outcome: record.outcome,
-    message: record.message,
+    message: record.message === null ? null : storable(record.message),
   };
 }
 
@@ -109,7 +117,7 @@ export function toLogRow(runId: string, seq: number, line: LogLine): RunLogRow {
     at: line.at,
     severity: severityOf(line.level),
     stage: line.stage,
-    message: line.message,
+    message: storable(line.message),
   };
 }
 

@@ -2,9 +2,11 @@
 
 import type { SelectQueryBuilder } from "kysely";
 import { AppError } from "../../domain/error.ts";
+import type { RunChanges } from "../../domain/run/audit-write.ts";
 import { canTransition, isTerminal, runStatuses } from "../../domain/run/run.ts";
 import type { RunFilter, StateStore } from "../../ports/state-store.ts";
 import type { StateEngine } from "./engine.ts";
+import { refusal } from "./refusal.ts";
 import {
   severityOf,
   toLogLine,
@@ -15,7 +17,6 @@ import {
   toStageRecord,
   toStageRow,
 } from "./run-rows.ts";
-import type { RunChanges } from "./run-rows.ts";
 import type { Tables } from "./schema.ts";
 
 export type RunStore = Pick<
@@ -187,7 +188,7 @@ async function touchRun(t: StateEngine["db"], runId: string, lines = 0): Promise
     .where("id", "=", runId)
     .returning("log_seq")
     .executeTakeFirst();
-  if (row === undefined) throw new AppError("state_failed", `the run ${runId} is not in the state store`);
+  if (row === undefined) throw refusal(`the run ${runId} is not in the state store`);
   return row.log_seq - lines + 1;
 }
 
@@ -209,11 +210,9 @@ function allowedBefore(changes: RunChanges): readonly string[] {
 }
 
 function refusedUpdate(id: string, current: string | undefined, changes: RunChanges): AppError {
-  if (current === undefined) return new AppError("state_failed", `the run ${id} is not in the state store`);
+  if (current === undefined) return refusal(`the run ${id} is not in the state store`);
   const attempt = changes.status === undefined ? "change it" : `make it ${changes.status}`;
-  return new AppError("state_failed", `the run ${id} has ${current} and cannot be changed: tried to ${attempt}`, {
-    details: { status: current },
-  });
+  return refusal(`the run ${id} has ${current} and cannot be changed: tried to ${attempt}`, { status: current });
 }
 
 function ambiguousRun(prefix: string, candidates: readonly string[]): AppError {

@@ -129,6 +129,11 @@ export interface AlertRow {
   readonly resolved_at: number | null;
 }
 
+export interface ReplayedEntryRow {
+  readonly id: string;
+  readonly replayed_at: number;
+}
+
 export interface MigrationRow {
   readonly name: string;
   readonly applied_at: number;
@@ -146,4 +151,5 @@ export interface Tables {
   schedule_slots: ScheduleSlotRow;
   alerts: AlertRow;
   outbox: OutboxRow;
+  replayed_entries: ReplayedEntryRow;
 }

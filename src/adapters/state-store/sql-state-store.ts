@@ -7,6 +7,7 @@ import type { StateEngine } from "./engine.ts";
 import { migrate, readApplied } from "./migrate.ts";
 import { migrations } from "./migrations/index.ts";
 import { createOutboxStore } from "./outbox-store.ts";
+import { createRecoveryStore } from "./recovery-store.ts";
 import { createRunStore } from "./run-store.ts";
 import { createScheduleStore } from "./schedule-store.ts";
 
@@ -33,6 +34,8 @@ const actions: Readonly<Record<string, string>> = {
   listDueChannels: "list due channels",
   listNotifications: "list notifications",
   removeNotifications: "remove notifications",
+  replay: "replay a kept write",
+  failDeadRun: "end a dead run",
   listScheduleMarks: "list the marks of schedules",
   saveScheduleMarks: "save the marks of schedules",
   claimSlots: "claim slots",
@@ -62,6 +65,7 @@ export function createSqlStateStore(engine: StateEngine, now: () => number = Dat
         ...createOutboxStore(engine),
         ...createScheduleStore(engine),
         ...createAlertStore(engine),
+        ...createRecoveryStore(engine, now),
       },
       translated,
     ),

@@ -4,7 +4,10 @@ import type { Backup, Verification } from "../../../domain/backup/backup.ts";
 import { AppError } from "../../../domain/error.ts";
 import { canTransition, isTerminal, type LogLevel, type Run, type StageRecord } from "../../../domain/run/run.ts";
 import type { RunFilter, StateStore, StoredLogLine } from "../../../ports/state-store.ts";
+import type { RecoveryStore } from "../../../ports/state-store-recovery.ts";
+import { refusal } from "../refusal.ts";
 import { createMemoryOutbox, type MemoryOutboxEntry } from "./outbox.ts";
+import { createMemoryRecovery } from "./recovery.ts";
 import { createMemorySchedules, memoryAlertStore, memoryScheduleStore, type MemorySchedules } from "./schedules.ts";
 
 const levels: readonly LogLevel[] = ["debug", "info", "warn", "error"];
@@ -17,6 +20,7 @@ export interface MemoryState {
   readonly backups: Map<string, Backup>;
   readonly outbox: Map<string, MemoryOutboxEntry>;
   readonly schedules: MemorySchedules;
+  readonly replayed: Set<string>;
   migratedAt: number | null;
 }
 
@@ -28,16 +32,16 @@ export function createMemoryState(): MemoryState {
     backups: new Map(),
     outbox: new Map(),
     schedules: createMemorySchedules(),
+    replayed: new Set(),
     migratedAt: null,
   };
 }
 
 export function openMemoryStateStore(state: MemoryState = createMemoryState()): StateStore {
   const migration = "0001-memory";
-  const failed = (message: string): AppError => new AppError("state_failed", message);
   function requireRun(id: string): Run {
     const run = state.runs.get(id);
-    if (run === undefined) throw failed(`the run ${id} is not in the state store`);
+    if (run === undefined) throw refusal(`the run ${id} is not in the state store`);
     return run;
   }
   function requireBackup(id: string): Backup {
@@ -46,7 +50,7 @@ export function openMemoryStateStore(state: MemoryState = createMemoryState()): 
     return backup;
   }
 
-  return {
+  const store: Omit<StateStore, keyof RecoveryStore> = {
     ...createMemoryOutbox(state.outbox),
     ...memoryScheduleStore(state.schedules),
     ...memoryAlertStore(state.schedules, state.runs),
@@ -61,7 +65,7 @@ export function openMemoryStateStore(state: MemoryState = createMemoryState()): 
     },
 
     async createRun(run) {
-      if (state.runs.has(run.id)) throw failed(`the run ${run.id} exists already`);
+      if (state.runs.has(run.id)) throw refusal(`the run ${run.id} exists already`);
       state.runs.set(run.id, structuredClone(run));
     },
     async updateRun(id, changes) {
@@ -69,7 +73,7 @@ export function openMemoryStateStore(state: MemoryState = createMemoryState()): 
       const status = changes.status ?? run.status;
       if (Object.values(changes).every((value) => value === undefined)) return;
       if (isTerminal(run.status) || (status !== run.status && !canTransition(run.status, status)))
-        throw failed(`the run ${id} has ${run.status} and cannot be changed`);
+        throw refusal(`the run ${id} has ${run.status} and cannot be changed`);
       const given = Object.fromEntries(Object.entries(changes).filter(([, value]) => value !== undefined));
       state.runs.set(id, { ...run, ...structuredClone(given) });
     },
@@ -151,6 +155,17 @@ export function openMemoryStateStore(state: MemoryState = createMemoryState()): 
       return structuredClone(page(wanted.toSorted(newestFirst), filter));
     },
     async [Symbol.asyncDispose]() {},
+  };
+  return {
+    ...store,
+    ...createMemoryRecovery(state, {
+      ...store,
+      getRun: async (id) => state.runs.get(id),
+      countLines: async (runId) => state.logs.get(runId)?.length ?? 0,
+      async correctRun(id, changes) {
+        state.runs.set(id, { ...requireRun(id), error: null, ...changes });
+      },
+    }),
   };
 }
 

@@ -5,6 +5,7 @@ import { createRunsAndBackups } from "./0001-runs-and-backups.ts";
 import { createBackupLogView } from "./0002-backup-log-view.ts";
 import { createOutbox } from "./0003-outbox.ts";
 import { createSchedulesAndAlerts } from "./0004-schedules-and-alerts.ts";
+import { createReplayedEntries } from "./0005-recovery.ts";
 
 export interface Migration {
   readonly name: string;
@@ -16,4 +17,5 @@ export const migrations: readonly Migration[] = [
   { name: "0002-backup-log-view", up: createBackupLogView },
   { name: "0003-outbox", up: createOutbox },
   { name: "0004-schedules-and-alerts", up: createSchedulesAndAlerts },
+  { name: "0005-recovery", up: createReplayedEntries },
 ];

@@ -40,6 +40,8 @@ export function translatePostgresError(error: unknown, location: string, action:
   const reason = error instanceof Error && error.message !== "" ? error.message : String(code ?? error);
   return new AppError("state_failed", `could not ${action} in the state store ${location}: ${reason}`, {
     cause: error,
+    // Classes 22 and 23: the data itself.
+    ...(typeof code === "string" && /^2[23]/.test(code) && { details: { refused: true } }),
     ...(meaning !== undefined && { hint: meaning.hint, retryable: meaning.retryable }),
   });
 }

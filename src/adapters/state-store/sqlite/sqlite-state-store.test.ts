@@ -2,6 +2,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describeOutboxContract } from "../../../ports/state-store-outbox.contract.ts";
+import { describeRecoveryContract } from "../../../ports/state-store-recovery.contract.ts";
 import { describeScheduleContract } from "../../../ports/state-store-schedules.contract.ts";
 import { describeStateStoreContract, type StateStoreFixture } from "../../../ports/state-store.contract.ts";
 import { openStateStore } from "../open-state-store.ts";
@@ -23,3 +24,4 @@ async function openFixture(): Promise<StateStoreFixture> {
 describeStateStoreContract("sqlite", openFixture);
 describeOutboxContract("sqlite", openFixture);
 describeScheduleContract("sqlite", openFixture);
+describeRecoveryContract("sqlite", openFixture);

@@ -28,6 +28,8 @@ export function translateSqliteError(error: unknown, location: string, action: s
   return new AppError("state_failed", `could not ${action} in the state store ${location}: ${reason}`, {
     cause: error,
     ...(found !== undefined && { hint: found[1] }),
+    ...(typeof code === "string" &&
+      /^SQLITE_(CONSTRAINT|MISMATCH|TOOBIG|RANGE)/.test(code) && { details: { refused: true } }),
     retryable: typeof code === "string" && (code.startsWith("SQLITE_BUSY") || code.startsWith("SQLITE_LOCKED")),
   });
 }
