@@ -51,6 +51,7 @@ export const mariadbFlavour: Flavour = {
     ];
   },
   dumpArgs: (server, toolVersion) => (keepsHistory(server.version, toolVersion) ? ["--dump-history"] : []),
+  misnamesEvents: true,
   describeGaps: (server, toolVersion) =>
     keepsHistory(server.version, toolVersion)
       ? []

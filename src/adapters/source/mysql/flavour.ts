@@ -51,6 +51,7 @@ export const mysqlFlavour: Flavour = {
     // Statistics of columns are the optimizer's own; older servers and MariaDB do not know them.
     ...(compareVersions(toolVersion, "8.0") >= 0 ? ["--column-statistics=0"] : []),
   ],
+  misnamesEvents: false,
   describeGaps: () => [],
   programArgs: ["--set-gtid-purged=OFF"],
   initServer: (binaries, dataDir) => ({

@@ -3,6 +3,7 @@
 import { AppError } from "../../../domain/error.ts";
 import type { MysqlFamilyConfig } from "./connection-config.ts";
 import type { Flavour } from "./flavour.ts";
+import { describeMisnamedEvents } from "./misnamed-events.ts";
 import { optionLine } from "./option-file.ts";
 import type { ServerFacts } from "./server-facts.ts";
 import { chooseTables } from "./table-pattern.ts";
@@ -25,9 +26,11 @@ export interface PlanInput {
   readonly server: ServerFacts;
   readonly toolVersion: string;
   readonly tables: readonly Table[];
+  /** Events that the dump program cannot write. */
+  readonly misnamedEvents: readonly string[];
 }
 
-export function planDump({ config, flavour, server, toolVersion, tables }: PlanInput): DumpPlan {
+export function planDump({ config, flavour, server, toolVersion, tables, misnamedEvents }: PlanInput): DumpPlan {
   const { options, name: database } = config;
   const choice = chooseTables(tables, database, options.include_tables, options.exclude_tables);
   const selected = options.include_tables.length > 0;
@@ -65,7 +68,7 @@ export function planDump({ config, flavour, server, toolVersion, tables }: PlanI
     options.extended_insert ? "--extended-insert" : "--skip-extended-insert",
     options.data_only ? "--skip-triggers" : "--triggers",
     programs ? "--routines" : "--skip-routines",
-    programs ? "--events" : "--skip-events",
+    programs && misnamedEvents.length === 0 ? "--events" : "--skip-events",
     ...(options.schema_only ? ["--no-data"] : []),
     ...(options.data_only ? ["--no-create-info"] : []),
     ...flavour.dumpArgs(server, toolVersion),
@@ -77,6 +80,7 @@ export function planDump({ config, flavour, server, toolVersion, tables }: PlanI
     counted: options.schema_only ? [] : choice.chosen.filter(hasOwnRows),
     warnings: [
       ...choice.warnings,
+      ...(programs && misnamedEvents.length > 0 ? [describeMisnamedEvents(misnamedEvents)] : []),
       ...(unsafe.length > 0 && !options.lock_tables ? [describeUnsafe(unsafe)] : []),
       ...flavour.describeGaps(server, toolVersion).filter(() => choice.chosen.some((table) => table.versioned)),
     ],

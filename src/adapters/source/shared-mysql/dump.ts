@@ -10,6 +10,7 @@ import { createRowCounter } from "./count-rows.ts";
 import { watchDumpMarks } from "./dump-marks.ts";
 import { planDump } from "./dump-plan.ts";
 import { findMatchingTool } from "./matching-tool.ts";
+import { listMisnamedEvents } from "./misnamed-events.ts";
 import { openReadLock } from "./lock-count.ts";
 import { openToolLogin } from "./option-file.ts";
 import { describeMissingPrivileges } from "./privileges.ts";
@@ -33,7 +34,8 @@ export async function openDump(login: Login, context: SourceContext, request: Du
   const { tool, server, mismatch } = matching;
   const facts = await readDatabaseFacts(connection, database);
   const tables = await listTables(connection, database);
-  const plan = planDump({ config, flavour, server, toolVersion: tool.version, tables });
+  const misnamedEvents = await listMisnamedEvents(connection, flavour, database);
+  const plan = planDump({ config, flavour, server, toolVersion: tool.version, tables, misnamedEvents });
   const warnings = collectWarnings(context);
   const gaps = await describeMissingPrivileges(connection, config, server);
   for (const warning of [mismatch, ...plan.warnings, ...gaps]) if (warning !== null) warnings.add(warning);

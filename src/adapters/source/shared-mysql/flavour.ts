@@ -23,6 +23,8 @@ export interface Flavour {
   dumpArgs(server: ServerFacts, toolVersion: string): readonly string[];
   /** Arguments for reading definitions only. */
   readonly programArgs: readonly string[];
+  /** The dump program asks the server for a name that it has escaped before it comes to the events. */
+  readonly misnamesEvents: boolean;
   /** What a dump of this server with this tool leaves out. */
   describeGaps(server: ServerFacts, toolVersion: string): readonly string[];
   /** How to make a data directory, and how to start a server on it. */

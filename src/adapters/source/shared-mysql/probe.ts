@@ -1,5 +1,6 @@
 // Asks the server a real question and finds the client programs for it.
 
+import { listMisnamedEvents } from "./misnamed-events.ts";
 import type { SourceContext, SourceInfo } from "../../../ports/source.ts";
 import { connect, type Login } from "./connection.ts";
 import { planDump } from "./dump-plan.ts";
@@ -13,7 +14,8 @@ export async function probe(login: Login, context: SourceContext, signal: AbortS
   const matching = await findMatchingTool(login, connection, flavour.dumpPrograms, context.tools, signal);
   const { tool, server, mismatch } = matching;
   const tables = await listTables(connection, config.name);
-  const plan = planDump({ config, flavour, server, toolVersion: tool.version, tables });
+  const misnamedEvents = await listMisnamedEvents(connection, flavour, config.name);
+  const plan = planDump({ config, flavour, server, toolVersion: tool.version, tables, misnamedEvents });
   const gaps = await describeMissingPrivileges(connection, config, server);
   return {
     server: `${server.isMariadb ? "MariaDB" : "MySQL"} ${server.version}`,
