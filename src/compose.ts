@@ -70,8 +70,7 @@ async function openApp(context: CliContext, options: AppOptions): Promise<App> {
     import("./adapters/fallback-journal/file/index.ts"),
   ]);
   const temporary = openTemporaryDirectory(settings.tmpDir, currentOwner());
-  const journal = openFileJournal({ baseDir: settings.baseDir });
-  const { state, replay } = await openState(context.terminal.note, options, settings, journal);
+  const state = await openState(context, options, settings);
   const recorder = recordRunEvents({ state, clock: systemClock }, (error) => {
     context.terminal.note(`warning: the run could not be recorded: ${toAppError(error).message}`);
   });
@@ -90,7 +89,7 @@ async function openApp(context: CliContext, options: AppOptions): Promise<App> {
         shellHooks.run({ ...request, env: { ...referencedVariables(request.command, environment), ...request.env } }),
     },
     state,
-    journal,
+    journal: openFileJournal({ baseDir: settings.baseDir }),
     codecs,
     random: (length) => Uint8Array.from(randomBytes(length)),
     emit(event: RunEvent) {
@@ -133,6 +132,10 @@ async function openApp(context: CliContext, options: AppOptions): Promise<App> {
       const { withBandwidthLimit } = await import("./adapters/object-store/with-bandwidth-limit.ts");
       return withBandwidthLimit(store, limits, systemClock);
     },
+    isRepository: (name) => configuration.storages.some((spec) => spec.name === name && spec.type === "restic"),
+    async openRepository(name) {
+      throw new AppError("unsupported", `storage ${name}: this build has no repositories yet`);
+    },
     async openDirectory(path, log) {
       await mkdir(path, { recursive: true, mode: 0o700 });
       const module = await findDefinition(registries.objectStores, "storage", "local").load();
@@ -169,7 +172,6 @@ async function openApp(context: CliContext, options: AppOptions): Promise<App> {
     redact: (text) => redact(text, secrets),
     async [Symbol.asyncDispose]() {
       await recorder.flush();
-      await replay();
       await state[Symbol.asyncDispose]();
       await temporary[Symbol.asyncDispose]();
     },

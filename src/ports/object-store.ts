@@ -60,6 +60,9 @@ export interface Debris {
   readonly startedAt: number; // epoch ms
 }
 
+/** What a restore or a check needs of the place that holds a backup. */
+export type ObjectReader = Pick<ObjectStore, "location" | "read">;
+
 export interface ObjectStore extends AsyncDisposable {
   readonly type: string;
   /** Where it is, for people, without secrets: `/data/backups`, `s3://bucket/prefix`, `sftp://user@host:23/path`. */

@@ -118,6 +118,15 @@ export interface RestoreTarget extends AsyncDisposable {
   restore(part: RestorePart, options: RestoreOptions, signal: AbortSignal): Promise<RestoreReport>;
   /** Exact counts of every table in the restored place; empty where the engine has no tables. */
   countRows(signal: AbortSignal): Promise<readonly TableCount[]>;
+  /**
+   * Only targets of plain files have it: another program brings them. `fill` is called once for each path with a
+   * directory of its own, below which the path must lie under its full name when it resolves.
+   */
+  receive?(
+    paths: readonly string[],
+    fill: (path: string, directory: string) => Promise<void>,
+    signal: AbortSignal,
+  ): Promise<RestoreReport>;
   commit(): Promise<void>;
 }
 
@@ -127,12 +136,24 @@ export interface DrillRequest {
   readonly signal: AbortSignal;
 }
 
+/** Files that another program can save as they lie there, without a dump. */
+export interface FileSelection {
+  /** Absolute, there, and no links themselves. */
+  readonly paths: readonly string[];
+  /** Absolute patterns: `*`, `?` and `[^a]` within one name, `**` for any number of names. */
+  readonly exclude: readonly string[];
+  /** A path that is missing, or is saved under another name. */
+  readonly warnings: readonly string[];
+}
+
 export interface Source {
   readonly type: string;
   /** What this source protects, for people: the database's name, the file, the first path. */
   readonly object: string;
   probe(signal: AbortSignal): Promise<SourceInfo>;
   dump(request: DumpRequest): Promise<Dump>;
+  /** Only sources of plain files have it. Throws `source_failed` when nothing can be read. */
+  selectFiles?(signal: AbortSignal): Promise<FileSelection>;
   /**
    * Reads a plain part to its end and has the engine check its structure; throws `backup_corrupt`.
    * `pg_restore -f /dev/null`, the dump's trailer, `integrity_check`, every tar header.

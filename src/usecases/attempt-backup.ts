@@ -1,16 +1,10 @@
 // One attempt at a backup, under names that no other attempt shares: dump every source, make all parts durable, verify
 // them on the storage, commit the manifest. Whatever fails before the commit leaves nothing behind.
 
-import { AppError } from "../domain/error.ts";
+import { toAppError } from "../domain/error.ts";
 import type { BackupType, Verification } from "../domain/backup/backup.ts";
-import {
-  manifestFormat,
-  manifestVersion,
-  type Manifest,
-  type ManifestPart,
-  type ManifestSource,
-} from "../domain/backup/manifest.ts";
-import { formatPartKey, formatStem } from "../domain/backup/object-key.ts";
+import { manifestFormat, manifestVersion, type Manifest, type ManifestSource } from "../domain/backup/manifest.ts";
+import { formatStem, type StemParts } from "../domain/backup/object-key.ts";
 import { formatManifest } from "../domain/backup/parse-manifest.ts";
 import { sealManifest } from "../domain/backup/seal-manifest.ts";
 import type { Project, ScheduleSpec } from "../domain/project/project.ts";
@@ -18,12 +12,14 @@ import type { Cipher } from "../ports/cipher.ts";
 import type { SourceInfo } from "../ports/source.ts";
 import { commitBackup, discardBackup } from "./commit-backup.ts";
 import type { Deps } from "./deps.ts";
+import { dropFailed, dumpSources, openAttempt, verifyAttempt, type Attempt, type DumpPlan } from "./dump-sources.ts";
 import type { ActiveRun } from "./execute-run.ts";
 import type { SinkFailure } from "./fan-out.ts";
-import type { NamedSource } from "./preflight.ts";
-import { tagStage } from "./stage-error.ts";
-import { storePart, type Target } from "./store-part.ts";
-import { verifyParts } from "./verify-parts.ts";
+import type { NamedSource, ReadyRepository } from "./preflight.ts";
+import { stageDump, type StagedDump } from "./stage-dump.ts";
+import { stageOf, tagStage } from "./stage-error.ts";
+import type { Target } from "./store-part.ts";
+import { discardSnapshots, syncRepositories, type SyncedRepository } from "./sync-repositories.ts";
 
 export interface AttemptRequest {
   /** A new one for each attempt. */
@@ -33,61 +29,46 @@ export interface AttemptRequest {
   readonly schedule: ScheduleSpec | null;
   readonly sources: readonly NamedSource[];
   readonly targets: readonly Target[];
+  /** When there are any, databases are dumped to a file that feeds everything else. */
+  readonly repositories: readonly ReadyRepository[];
   readonly cipher: Cipher | null;
   readonly infos: ReadonlyMap<string, SourceInfo>;
 }
 
 export interface AttemptResult {
+  /** That of the archives, else that of the snapshots. */
   readonly manifest: Manifest;
   readonly committed: readonly Target[];
+  readonly synced: readonly SyncedRepository[];
   readonly failures: readonly SinkFailure[];
   /** What was proven before the commit, per storage; empty when verification is off. */
   readonly verifications: readonly Verification[];
 }
 
-/** What an attempt has put where; shrinks as storages fail. */
-interface Attempt {
-  readonly id: string;
-  readonly stem: string;
-  readonly tags: Readonly<Record<string, string>>;
-  targets: readonly Target[];
-  readonly dropped: Target[];
-  readonly failures: SinkFailure[];
-  readonly parts: ManifestPart[];
-  readonly keys: string[];
-  readonly verifications: Verification[];
-}
-
 const cleanupTimeoutMs = 120_000;
 
 export async function attemptBackup(deps: Deps, run: ActiveRun, request: AttemptRequest): Promise<AttemptResult> {
-  const { project, type } = request;
+  const { project, type, repositories } = request;
   const startedAt = deps.clock.now();
   const timeZone = request.schedule?.timeZone ?? deps.settings.timeZone;
   const id = request.backupId;
-  const stem = formatStem({ project: project.name, type, startedAt, timeZone, backupId: id });
+  const names: StemParts = { project: project.name, type, startedAt, timeZone, backupId: id };
+  const stem = formatStem(names);
   const tags = { project: project.name, type, time: new Date(startedAt).toISOString() };
-  const attempt: Attempt = {
-    id,
-    stem,
-    tags,
-    targets: request.targets,
-    dropped: [],
-    failures: [],
-    parts: [],
-    keys: [],
-    verifications: [],
-  };
+  const attempt = openAttempt({ id, stem, tags }, request.targets);
+  const plan: DumpPlan = { ...request, compression: project.compression, verification: project.verification };
   run.update({ backupId: id });
   run.report({ stem });
   let committed: readonly Target[] = [];
+  let synced: readonly SyncedRepository[] = [];
+  let staged: StagedDump | null = null;
   try {
-    const sources = await run.stage("dump", () => dumpSources(deps, run, request, attempt));
-    deps.reach("dump.parts_durable");
-    if (project.verification.enabled) {
-      await run.stage("verify", () => verifyAttempt(deps, run, request, attempt, sources));
+    if (repositories.length > 0) {
+      staged = await stageDump(deps, run, plan, names);
+      run.report({ dumpSizeBytes: staged.sizeBytes });
     }
-    const manifest: Manifest = {
+    const sources = await archive(deps, run, plan, attempt, staged);
+    const describe = (form: Pick<Manifest, "stem" | "sources" | "parts">): Manifest => ({
       format: manifestFormat,
       formatVersion: manifestVersion,
       backupId: id,
@@ -98,157 +79,95 @@ export async function attemptBackup(deps: Deps, run: ActiveRun, request: Attempt
         request.schedule === null
           ? null
           : { name: request.schedule.name, ownRetention: request.schedule.retention !== undefined },
-      stem,
       timeZone,
       startedAt: new Date(startedAt).toISOString(),
       finishedAt: new Date(deps.clock.now()).toISOString(),
       host: { name: deps.program.host, platform: deps.program.platform },
       program: { name: "backupctl", version: deps.program.version },
-      sources,
-      parts: attempt.parts,
-      warnings: sources.flatMap((source) => source.warnings),
-    };
-    run.signal.throwIfAborted();
-    const sealed = await sealManifest(request.cipher, manifest);
-    const bytes = new TextEncoder().encode(formatManifest(sealed));
-    const result = await run.stage("sync", async () => {
-      const outcome = await commitBackup(deps, { stem, manifest: bytes, targets: attempt.targets, tags });
-      committed = outcome.committed;
-      dropFailed(attempt, outcome.failures);
-      if (outcome.committed.length === 0) throw attempt.failures.at(-1)!.error;
-      return outcome;
+      warnings: form.sources.flatMap((source) => source.warnings),
+      ...form,
     });
-    const names = new Set(result.committed.map(({ name }) => name));
-    const verifications = attempt.verifications.filter(({ storage }) => names.has(storage));
-    return { manifest: sealed, committed: result.committed, failures: attempt.failures, verifications };
+    run.signal.throwIfAborted();
+    let manifest: Manifest | undefined;
+    if (staged !== null) {
+      const mode = project.snapshotMode ?? "combined";
+      const described = describe({ stem: staged.stem, sources: staged.sources, parts: staged.parts });
+      manifest = await sealManifest(request.cipher, { ...described, snapshot: { mode, paths: staged.files.paths } });
+      await staged.writeManifest(manifest);
+      const work = { manifest, staged, repositories, verification: staged.verification };
+      const outcome = await run.stage("sync", () => syncRepositories(deps, run, work));
+      synced = outcome.synced;
+      attempt.failures.push(...outcome.failures);
+    }
+    if (attempt.targets.length > 0) {
+      const sealed = await sealManifest(request.cipher, describe({ stem, sources, parts: attempt.parts }));
+      committed = await run.stage("sync", () => commitTo(deps, attempt, sealed, synced.length > 0));
+      if (committed.length > 0) manifest = sealed;
+    }
+    if (manifest === undefined || committed.length + synced.length === 0) throw attempt.failures.at(-1)!.error;
+    const held = new Set(committed.map(({ name }) => name));
+    const { verification = null } = staged ?? {};
+    const verifications = [
+      ...attempt.verifications.filter(({ storage }) => held.has(storage)),
+      ...(verification === null ? [] : synced.map(({ name }) => ({ ...verification, storage: name }))),
+    ];
+    return { manifest, committed, synced, failures: attempt.failures, verifications };
+  } catch (error) {
+    const made = synced;
+    synced = [];
+    for (const { name, repository } of made) await discardSnapshots(run, { name, repository }, project.name, id);
+    throw error;
   } finally {
     const uncommitted = request.targets.filter((target) => !committed.includes(target));
     await discard(run, attempt, uncommitted);
+    await staged?.close(synced.length > 0);
   }
 }
 
-async function dumpSources(
+/** What the archive storages get: straight from the sources, or from the staged file. */
+async function archive(
   deps: Deps,
   run: ActiveRun,
-  request: AttemptRequest,
+  plan: DumpPlan,
   attempt: Attempt,
-): Promise<ManifestSource[]> {
-  const total = [...request.infos.values()].reduce((sum, info) => sum + (info.sizeBytes ?? 0), 0);
-  const sources: ManifestSource[] = [];
-  let doneBytes = 0;
-  for (const named of request.sources) {
-    const controller = new AbortController();
-    const signal = AbortSignal.any([run.signal, controller.signal]);
-    let activeAt = 0;
-    const rowCounts = request.project.verification.enabled ? request.project.verification.rowCounts : "off";
-    run.log("info", `dumping ${named.name}: ${named.source.object}`);
-    await using dump = await tagged(
-      "dump",
-      named.source.dump({ rowCounts, signal, onActivity: () => (activeAt = performance.now()) }),
+  staged: StagedDump | null,
+): Promise<readonly ManifestSource[]> {
+  const storeAndVerify = async (sources: DumpPlan["sources"]): Promise<readonly ManifestSource[]> => {
+    const described = await run.stage("dump", () => dumpSources(deps, run, { ...plan, sources }, attempt));
+    deps.reach("dump.parts_durable");
+    if (plan.verification.enabled) {
+      await run.stage("verify", () => verifyAttempt(deps, run, plan, attempt, described));
+    }
+    return described;
+  };
+  if (staged === null) return await storeAndVerify(plan.sources);
+  if (attempt.targets.length === 0) return staged.sources;
+  try {
+    return await storeAndVerify(staged.replay(plan.sources));
+  } catch (error) {
+    // The repositories can still take the backup; nothing of it stays on the archive storages.
+    run.signal.throwIfAborted();
+    const failure = toAppError(error);
+    dropFailed(
+      attempt,
+      attempt.targets.map(({ name }) => ({ name, error: tagStage(failure, stageOf(failure) ?? "sync") })),
     );
-    for await (const part of dump.parts()) {
-      const partName = part.suffix === "" ? named.name : part.suffix;
-      const key = formatPartKey(
-        attempt.stem,
-        part.format,
-        deps.codecs[request.project.compression.algorithm].extension,
-        request.cipher?.extension ?? "",
-      );
-      attempt.keys.push(key);
-      let partBytes = 0;
-      const result = await storePart(deps, {
-        backupId: attempt.id,
-        partName,
-        source: named.name,
-        key,
-        part,
-        compression: request.project.compression,
-        cipher: request.cipher,
-        targets: attempt.targets,
-        tags: attempt.tags,
-        expectedBytes: request.infos.get(named.name)?.sizeBytes ?? null,
-        signal,
-        activeAt: () => activeAt,
-        abortSource: (error) => controller.abort(error),
-        onPlainBytes: (bytes) => {
-          partBytes = bytes;
-          run.advance(doneBytes + bytes, total === 0 ? undefined : Math.max(total, doneBytes + bytes));
-        },
-      });
-      doneBytes += partBytes;
-      attempt.parts.push(result.part);
-      dropFailed(attempt, result.failures);
-    }
-    if (!attempt.parts.some((part) => part.source === named.name)) {
-      const message = `source ${named.name} (${named.source.object}) yielded nothing to store`;
-      throw tagStage(new AppError("source_failed", message), "dump");
-    }
-    const summary = await tagged("dump", dump.summary());
-    for (const warning of summary.warnings) run.warn(warning);
-    sources.push({
-      name: named.name,
-      type: named.source.type,
-      object: named.source.object,
-      serverVersion: dump.serverVersion,
-      toolVersion: dump.toolVersion,
-      consistencyPoint: summary.consistencyPoint,
-      rowCounts: summary.rowCounts,
-      warnings: summary.warnings,
-      facts: summary.facts,
-    });
+    return staged.sources;
   }
-  return sources;
 }
 
-/** A storage whose copy does not verify loses the backup; when no good copy is left the attempt has failed. */
-async function verifyAttempt(
+async function commitTo(
   deps: Deps,
-  run: ActiveRun,
-  request: AttemptRequest,
   attempt: Attempt,
-  described: readonly ManifestSource[],
-): Promise<void> {
-  let structureChecked = false;
-  const failures: SinkFailure[] = [];
-  for (const target of attempt.targets) {
-    try {
-      const level: "checksum" | "structure" =
-        request.project.verification.level === "checksum" || structureChecked ? "checksum" : "structure";
-      const limits = await verifyParts(deps, {
-        backupId: attempt.id,
-        parts: attempt.parts,
-        target,
-        level,
-        sources: request.sources,
-        cipher: request.cipher,
-        facts: (name) => described.find((source) => source.name === name)?.facts ?? {},
-        log: run.log,
-        signal: run.signal,
-      });
-      structureChecked ||= level === "structure";
-      const message = limits.length === 0 ? null : limits.join("; ");
-      attempt.verifications.push({
-        level,
-        passed: true,
-        at: deps.clock.now(),
-        storage: target.name,
-        message,
-        restoreMs: null,
-      });
-    } catch (error) {
-      run.signal.throwIfAborted();
-      failures.push({ name: target.name, error: tagStage(error, "verify") });
-    }
-  }
-  dropFailed(attempt, failures);
-  if (attempt.targets.length === 0) throw failures.at(-1)!.error;
-}
-
-function dropFailed(attempt: Attempt, failures: readonly SinkFailure[]): void {
-  const names = new Set(failures.map((failure) => failure.name));
-  attempt.failures.push(...failures);
-  attempt.dropped.push(...attempt.targets.filter((target) => names.has(target.name)));
-  attempt.targets = attempt.targets.filter((target) => !names.has(target.name));
+  manifest: Manifest,
+  isHeldElsewhere: boolean,
+): Promise<readonly Target[]> {
+  const bytes = new TextEncoder().encode(formatManifest(manifest));
+  const { stem, targets, tags } = attempt;
+  const outcome = await commitBackup(deps, { stem, manifest: bytes, targets, tags });
+  dropFailed(attempt, outcome.failures);
+  if (outcome.committed.length === 0 && !isHeldElsewhere) throw attempt.failures.at(-1)!.error;
+  return outcome.committed;
 }
 
 async function discard(run: ActiveRun, attempt: Attempt, targets: readonly Target[]): Promise<void> {
@@ -260,12 +179,4 @@ async function discard(run: ActiveRun, attempt: Attempt, targets: readonly Targe
         run.log("warn", `storage ${name}: could not remove ${left.join(", ")}; prune will collect it`);
     }),
   );
-}
-
-async function tagged<T>(stage: "dump", work: Promise<T>): Promise<T> {
-  try {
-    return await work;
-  } catch (error) {
-    throw tagStage(error, stage) satisfies AppError;
-  }
 }

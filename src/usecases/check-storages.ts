@@ -1,13 +1,19 @@
-// `storage check`: the object-store contract, run against the user's own storage.
+// `storage check`: the object-store contract, run against the user's own storage; a repository is opened and checked by
+// its own program.
 
 import { toAppError, type ErrorCode } from "../domain/error.ts";
 import { checkObjectStore, type ObjectStoreReport } from "../ports/object-store.check.ts";
-import type { Deps, LogSink } from "./deps.ts";
+import { checkRepositoryStorage } from "./check-repository.ts";
+import type { LogSink } from "./deps.ts";
+import type { OpenDeps } from "./open-project.ts";
+
+/** Capabilities are those of an archive storage; a repository has none to tell. */
+export type CheckedStorage = Omit<ObjectStoreReport, "capabilities"> & Partial<Pick<ObjectStoreReport, "capabilities">>;
 
 export interface StorageReport {
   readonly name: string;
   /** Null when the storage could not even be opened or reached. */
-  readonly report: ObjectStoreReport | null;
+  readonly report: CheckedStorage | null;
   readonly error: { readonly code: ErrorCode; readonly message: string; readonly hint: string | null } | null;
 }
 
@@ -19,17 +25,19 @@ export interface CheckStoragesRequest {
   onResult?(storage: string, result: ObjectStoreReport["results"][number]): void;
 }
 
-export async function checkStorages(
-  deps: Pick<Deps, "openStorage">,
-  request: CheckStoragesRequest,
-): Promise<readonly StorageReport[]> {
+export async function checkStorages(deps: OpenDeps, request: CheckStoragesRequest): Promise<readonly StorageReport[]> {
   const { signal, effort } = request;
   const reports: StorageReport[] = [];
   for (const name of request.storages) {
+    const onResult = (result: ObjectStoreReport["results"][number]): void => request.onResult?.(name, result);
     try {
+      if (deps.isRepository(name)) {
+        await using repository = await deps.openRepository(name, request.log);
+        reports.push({ name, report: await checkRepositoryStorage(repository, effort, signal, onResult), error: null });
+        continue;
+      }
       await using store = await deps.openStorage(name, request.log);
       await store.probe(signal);
-      const onResult = (result: ObjectStoreReport["results"][number]): void => request.onResult?.(name, result);
       reports.push({ name, report: await checkObjectStore(store, { effort, signal, onResult }), error: null });
     } catch (error) {
       signal.throwIfAborted();

@@ -22,7 +22,7 @@ export async function collectDebris(
   project: Project,
   target: Target,
 ): Promise<void> {
-  const youngest = deps.clock.now() - Math.max(minimumAgeMs, project.timeoutMs ?? 0);
+  const youngest = youngestDebris(deps, project);
   let removed = 0;
   for (const debris of await target.store.listDebris(run.signal)) {
     if (!debris.key.startsWith(`${project.name}/`) || debris.startedAt > youngest) continue;
@@ -54,8 +54,13 @@ export async function collectDebris(
   if (removed > 0) run.report({ removedDebris: removed });
 }
 
+/** When whatever may be collected was begun at the latest. */
+export function youngestDebris({ clock }: Pick<Deps, "clock">, project: Project): number {
+  return clock.now() - Math.max(minimumAgeMs, project.timeoutMs ?? 0);
+}
+
 /** Ids of the attempts of a run that was retried. */
-function abandonedIdsOf({ result }: Run): readonly unknown[] {
+export function abandonedIdsOf({ result }: Run): readonly unknown[] {
   const { abandonedIds } = result;
   return Array.isArray(abandonedIds) ? abandonedIds : [];
 }

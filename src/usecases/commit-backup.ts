@@ -3,7 +3,7 @@
 
 import { AppError } from "../domain/error.ts";
 import { manifestKey } from "../domain/backup/object-key.ts";
-import type { ObjectStore } from "../ports/object-store.ts";
+import type { ObjectReader, ObjectStore } from "../ports/object-store.ts";
 import type { Deps } from "./deps.ts";
 import type { SinkFailure } from "./fan-out.ts";
 import { tagStage } from "./stage-error.ts";
@@ -65,7 +65,7 @@ async function commitTo({ name, store }: Target, request: CommitRequest): Promis
   );
 }
 
-export async function readWhole(store: ObjectStore, key: string, signal: AbortSignal): Promise<Uint8Array> {
+export async function readWhole(store: ObjectReader, key: string, signal: AbortSignal): Promise<Uint8Array> {
   const chunks: Uint8Array[] = [];
   for await (const chunk of store.read(key, { signal })) chunks.push(chunk);
   return Buffer.concat(chunks);

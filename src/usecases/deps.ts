@@ -20,6 +20,7 @@ import type { HookRunner } from "../ports/hook.ts";
 import type { Lock } from "../ports/lock.ts";
 import type { Notifier } from "../ports/notifier.ts";
 import type { ObjectStore } from "../ports/object-store.ts";
+import type { Repository } from "../ports/repository.ts";
 import type { Source, SourceContext } from "../ports/source.ts";
 import type { StateStore } from "../ports/state-store.ts";
 
@@ -51,9 +52,13 @@ export type CrashPoint =
   | "commit.before_manifest"
   | "commit.manifest_written"
   | "commit.first_storage_done"
+  | "sync.staged"
+  | "sync.snapshot_made"
+  | "sync.repository_done"
   | "run.committed"
   | "prune.manifest_deleted"
   | "prune.part_deleted"
+  | "prune.snapshots_removed"
   | "restore.loaded"
   | "restore.committed";
 
@@ -85,6 +90,9 @@ export interface Deps {
   bundlePath(part: ManifestPart): string;
   /** A storage of the configuration by its name; unknown names throw `config_invalid`. */
   openStorage(name: string, log: LogSink, limits?: BandwidthLimits): Promise<ObjectStore>;
+  /** True for a storage that is a repository, to be opened by `openRepository`. */
+  isRepository(name: string): boolean;
+  openRepository(name: string, log: LogSink, limits?: BandwidthLimits): Promise<Repository>;
   /** A local directory as a storage, for restores to files. */
   openDirectory(path: string, log: LogSink): Promise<ObjectStore>;
   openCipher(encryption: EncryptionSpec): Promise<Cipher>;

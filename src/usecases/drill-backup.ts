@@ -10,13 +10,14 @@ import type { Cipher } from "../ports/cipher.ts";
 import type { RestoreOptions } from "../ports/source.ts";
 import type { Deps, LogSink } from "./deps.ts";
 import { openPlainPart } from "./open-plain-part.ts";
-import type { Target } from "./store-part.ts";
+import type { Holder } from "./read-holders.ts";
+import { hasLooseAssets, receiveAssets } from "./receive-assets.ts";
 import { undecidedBy } from "./verdict.ts";
 
 export interface DrillRequest {
   readonly project: Project;
   readonly manifest: Manifest;
-  readonly target: Target;
+  readonly holder: Holder;
   readonly cipher: Cipher | null;
   readonly log: LogSink;
   readonly signal: AbortSignal;
@@ -48,12 +49,15 @@ export async function drillBackup(
   }
   const restoreMs = Math.round(deps.clock.monotonicMs() - started);
   if (message === null)
-    request.log("info", `drill passed in ${(restoreMs / 1000).toFixed(1)} s from storage ${request.target.name}`);
+    request.log(
+      "info",
+      `drill passed in ${(restoreMs / 1000).toFixed(1)} s from storage ${request.holder.target.name}`,
+    );
   return {
     level: "restore",
     passed: message === null,
     at: deps.clock.now(),
-    storage: request.target.name,
+    storage: request.holder.target.name,
     message,
     restoreMs,
   };
@@ -82,7 +86,7 @@ async function drillSource(
   const drilled = parts.filter((part) => drillOn === "throwaway" || !isGlobals(part));
   for (const part of drilled.toSorted((a, b) => Number(isGlobals(b)) - Number(isGlobals(a)))) {
     const stream = openPlainPart(deps, {
-      store: request.target.store,
+      store: request.holder.target.store,
       backupId: manifest.backupId,
       part,
       cipher: request.cipher,
@@ -90,6 +94,10 @@ async function drillSource(
     });
     const report = await place.restore({ format: part.format, stream, facts: described.facts }, fullRestore, signal);
     for (const warning of report.warnings) request.log("warn", `drill: ${warning}`);
+  }
+  if (parts.length === 0 && hasLooseAssets(manifest)) {
+    const warnings = await receiveAssets({ ...request, target: place });
+    for (const warning of warnings) request.log("warn", `drill: ${warning}`);
   }
   const restored = await place.countRows(signal);
   if (described.rowCounts === null) return;

@@ -4,8 +4,8 @@
 import { toAppError } from "../domain/error.ts";
 import type { Project } from "../domain/project/project.ts";
 import type { Deps, LogSink } from "./deps.ts";
-import { openTargets, storagesOf } from "./open-project.ts";
-import { checkCipher, checkSource, checkStorage, type Check } from "./preflight.ts";
+import { openTargets, storagesOf, type OpenDeps } from "./open-project.ts";
+import { checkCipher, checkRepository, checkSource, checkStorage, type Check } from "./preflight.ts";
 
 export interface DryRunRequest {
   readonly project: Project;
@@ -15,7 +15,7 @@ export interface DryRunRequest {
 }
 
 export async function dryRunBackup(
-  deps: Pick<Deps, "openSource" | "openStorage" | "openCipher" | "settings" | "lock">,
+  deps: OpenDeps & Pick<Deps, "openSource" | "openCipher" | "settings" | "lock">,
   request: DryRunRequest,
 ): Promise<readonly Check[]> {
   const { project, log, signal } = request;
@@ -41,6 +41,9 @@ export async function dryRunBackup(
   for (const { name, error } of opened.failures) checks.push(failedCheck(`storage ${name}`, error));
   for (const target of opened.targets) {
     await add(`storage ${target.name}`, () => checkStorage(target, deps.settings.diskMinFreeBytes, signal));
+  }
+  for (const named of opened.repositories) {
+    await add(`storage ${named.name}`, () => checkRepository(named, project.name, signal));
   }
   const { encryption } = project;
   if (encryption !== null) await add("encryption", async () => checkCipher(await deps.openCipher(encryption), signal));

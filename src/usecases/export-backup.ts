@@ -8,6 +8,7 @@ import type { Deps } from "./deps.ts";
 import { executeRun } from "./execute-run.ts";
 import { findBackup } from "./find-backup.ts";
 import { holdForReading } from "./hold-for-reading.ts";
+import { describeLooseAssets } from "./loose-asset-parts.ts";
 import { countBytes } from "./meter.ts";
 import { readProvenManifest } from "./open-decipher.ts";
 import { openPlainPart } from "./open-plain-part.ts";
@@ -40,19 +41,17 @@ export async function exportBackup(deps: Deps, request: ExportRequest): Promise<
       if ((await directory.find(name, run.signal)) !== undefined) {
         throw new AppError("object_exists", `${request.file} is there already`, { hint: "name another file" });
       }
-      await fromFirstGoodStorage(run, trusted, async ({ target, entry }) => {
-        const { store } = target;
-        const { manifest, cipher } = await readProvenManifest(
-          deps,
-          project,
-          store,
-          entry.stem,
-          unencrypted,
-          run.signal,
-        );
-        run.log("info", `exporting ${manifest.backupId} from ${target.name} to ${request.file}`);
-        const bundle = deps.writeBundle(manifest, (part) =>
-          openPlainPart(deps, { store, backupId: manifest.backupId, part, cipher, signal: run.signal }),
+      await fromFirstGoodStorage(run, trusted, async (holder) => {
+        const { store, name: storage } = holder.target;
+        const { manifest: proven, cipher } = await readProvenManifest(deps, project, holder, unencrypted, run.signal);
+        const loose = await describeLooseAssets(holder, proven, run.signal);
+        const manifest = loose === null ? proven : loose.manifest;
+        run.log("info", `exporting ${manifest.backupId} from ${storage} to ${request.file}`);
+        const bundle = deps.writeBundle(
+          manifest,
+          (part) =>
+            loose?.open(part, run.signal) ??
+            openPlainPart(deps, { store, backupId: manifest.backupId, part, cipher, signal: run.signal }),
         );
         await using writer = await directory.openWriter(name, { signal: run.signal });
         for await (const chunk of countBytes(bundle, (bytes) => run.advance(bytes))) await writer.write(chunk);

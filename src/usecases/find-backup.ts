@@ -1,27 +1,28 @@
-// Finds the backup that a person names: an id, a unique prefix of one, or `latest`, on the storages that hold it.
+// Finds the backup that a person names: an id, a unique prefix of one, the id of a snapshot in a repository, or `latest`,
+// on the storages that hold it.
 
 import { AppError, toAppError } from "../domain/error.ts";
 import type { Manifest } from "../domain/backup/manifest.ts";
-import { manifestKey, parseObjectKey } from "../domain/backup/object-key.ts";
 import type { Project } from "../domain/project/project.ts";
-import type { Deps, LogSink } from "./deps.ts";
+import type { LogSink } from "./deps.ts";
 import type { SinkFailure } from "./fan-out.ts";
-import { openTargets, storagesOf } from "./open-project.ts";
-import { readCatalog, readManifest, type CatalogEntry } from "./read-catalog.ts";
-import { tagStage } from "./stage-error.ts";
-import type { Target } from "./store-part.ts";
+import { findSnapshot } from "./find-snapshot.ts";
+import { storagesOf, type OpenDeps } from "./open-project.ts";
+import { namePartsOf, readHolders, type Holder } from "./read-holders.ts";
+import { readManifestOf } from "./read-manifest-of.ts";
+import { timeOf } from "./snapshot-groups.ts";
 
 export interface FoundBackup {
   readonly manifest: Manifest;
   /** In the order in which they are to be tried; never empty. */
-  readonly holders: readonly { readonly target: Target; readonly entry: CatalogEntry }[];
+  readonly holders: readonly Holder[];
   /** Storages that could not be asked whether they hold it. */
   readonly unread: readonly SinkFailure[];
 }
 
 export interface FindRequest {
   readonly project: Project;
-  /** `latest`, an id, or a unique prefix of one. */
+  /** `latest`, an id or a unique prefix of one, of a backup or of a snapshot. */
   readonly reference: string;
   readonly storage?: string | undefined;
   readonly log: LogSink;
@@ -33,61 +34,56 @@ const latestCandidates = 3;
 
 /** Storages are disposed with `stack`. Throws `backup_not_found`; a storage that cannot be read is a warning unless it is the last. */
 export async function findBackup(
-  deps: Pick<Deps, "openStorage">,
+  deps: OpenDeps,
   request: FindRequest,
   stack: AsyncDisposableStack,
 ): Promise<FoundBackup> {
-  const { project, signal, log } = request;
+  const { project, signal, log, reference } = request;
   const names = storagesOf(project, request.storage === undefined ? undefined : [request.storage]);
-  const opened = await openTargets(deps, names, { log }, stack);
-  const unread = [...opened.failures];
-  for (const { name, error } of opened.failures) log("warn", `storage ${name} cannot be opened: ${error.message}`);
-  const holders: { target: Target; entry: CatalogEntry }[] = [];
-  for (const target of opened.targets) {
-    try {
-      const { entries } = await readCatalog(target.store, project.name, signal);
-      holders.push(...entries.map((entry) => ({ target, entry })));
-    } catch (error) {
-      signal.throwIfAborted();
-      const failure = tagStage(error, "sync");
-      log("warn", `storage ${target.name} cannot be listed: ${failure.message}`);
-      unread.push({ name: target.name, error: failure });
-    }
-  }
-  const id = request.reference === "latest" ? await newest(holders, request) : uniqueId(holders, request.reference);
+  const found = await readHolders(deps, { project: project.name, storages: names, log, signal }, stack);
+  const { holders } = found;
+  const unread = [...found.failures];
+  for (const { name, error, isOpen } of found.failures)
+    log("warn", `storage ${name} cannot be ${isOpen ? "listed" : "opened"}: ${error.message}`);
+  const matching = await matchingHolders();
   // What is not found may be on the storage that could not be read.
-  if (id === undefined) throw unread[0]?.error ?? notFound(request, names, holders.length === 0);
-  const matching = holders.filter(({ entry }) => entry.backupId === id);
+  if (matching.length === 0) throw unread[0]?.error ?? notFound(request, names, holders.length === 0);
   return { manifest: await firstManifest(matching, request), holders: matching, unread };
+
+  async function matchingHolders(): Promise<readonly Holder[]> {
+    const id = reference === "latest" ? await newest(holders, request) : uniqueId(holders, reference);
+    if (id !== undefined) return holders.filter(({ entry }) => entry.backupId === id);
+    return reference === "latest" ? [] : await findSnapshot(found, project.name, reference, signal);
+  }
 }
 
-async function firstManifest(holders: FoundBackup["holders"], request: FindRequest): Promise<Manifest> {
+async function firstManifest(holders: readonly Holder[], request: FindRequest): Promise<Manifest> {
   let failure: AppError | undefined;
-  for (const { target, entry } of holders) {
+  for (const holder of holders) {
     try {
-      return await readManifest(target.store, entry.stem, request.signal);
+      return await readManifestOf(holder, request.signal);
     } catch (error) {
       request.signal.throwIfAborted();
       failure = toAppError(error);
-      request.log("warn", `storage ${target.name}: ${failure.message}`);
+      request.log("warn", `storage ${holder.target.name}: ${failure.message}`);
     }
   }
   throw failure!;
 }
 
-async function newest(holders: FoundBackup["holders"], request: FindRequest): Promise<string | undefined> {
+async function newest(holders: readonly Holder[], request: FindRequest): Promise<string | undefined> {
   // A safety backup holds what a restore was about to replace: it is only meant by its id.
-  const regular = holders.filter(({ entry }) => parseObjectKey(manifestKey(entry.stem))?.type !== "safety");
+  const regular = holders.filter(({ entry }) => namePartsOf(entry)?.type !== "safety");
   const candidates = regular.length > 0 ? regular : holders;
   const stems = [...new Map(candidates.map((holder) => [holder.entry.backupId, holder])).values()]
-    .toSorted((a, b) => (nameTime(a.entry) < nameTime(b.entry) ? 1 : -1))
+    .toSorted((a, b) => (nameTime(a) < nameTime(b) ? 1 : -1))
     .slice(0, latestCandidates);
+  if (stems.length <= 1) return stems[0]?.entry.backupId;
   let best: { id: string; at: number } | undefined;
   for (const [index, { entry }] of stems.entries()) {
     const copies = holders.filter((holder) => holder.entry.backupId === entry.backupId);
     try {
-      const manifest = await firstManifest(copies, request);
-      const at = Date.parse(manifest.startedAt);
+      const at = await startOf(copies, request);
       if (best === undefined || at > best.at) best = { id: entry.backupId, at };
     } catch (error) {
       // An older backup is not silently taken for the newest one; those behind it are only there to compare.
@@ -97,12 +93,18 @@ async function newest(holders: FoundBackup["holders"], request: FindRequest): Pr
   return best?.id;
 }
 
-function nameTime(entry: CatalogEntry): string {
-  return parseObjectKey(manifestKey(entry.stem))?.stamp ?? "";
+/** A snapshot tells its time without being read; runs of one project do not overlap, so that it orders them as well. */
+async function startOf(copies: readonly Holder[], request: FindRequest): Promise<number> {
+  for (const { place } of copies) if ("group" in place) return timeOf(place.group);
+  return Date.parse((await firstManifest(copies, request)).startedAt);
+}
+
+function nameTime({ entry }: Holder): string {
+  return namePartsOf(entry)?.stamp ?? "";
 }
 
 /** Undefined when none is meant; throws `backup_not_found` when several could be. */
-function uniqueId(holders: FoundBackup["holders"], reference: string): string | undefined {
+function uniqueId(holders: readonly Holder[], reference: string): string | undefined {
   const ids = [...new Set(holders.map(({ entry }) => entry.backupId))];
   if (reference === "") return undefined;
   if (ids.includes(reference)) return reference;

@@ -2,13 +2,16 @@
 
 import type { Backup, Verification } from "../domain/backup/backup.ts";
 import type { Project } from "../domain/project/project.ts";
+import type { Snapshot } from "../ports/repository.ts";
 import type { Deps, LogSink } from "./deps.ts";
 import type { SinkFailure } from "./fan-out.ts";
-import { openTargets, storagesOf } from "./open-project.ts";
-import { readCatalog, readManifest, readVerification, type CatalogEntry } from "./read-catalog.ts";
-import { describeBackup } from "./run-backup.ts";
+import { storagesOf, type OpenDeps } from "./open-project.ts";
+import { readVerification } from "./read-catalog.ts";
+import { readHolders, taggedVerification, type Holder } from "./read-holders.ts";
+import { readManifestOf } from "./read-manifest-of.ts";
+import { describeBackup } from "./describe-backup.ts";
+import { sizeOf } from "./snapshot-groups.ts";
 import { tagStage } from "./stage-error.ts";
-import type { Target } from "./store-part.ts";
 
 export interface ListRequest {
   readonly project: Project;
@@ -19,55 +22,50 @@ export interface ListRequest {
   readonly signal: AbortSignal;
 }
 
-export interface ListResult {
-  /** Newest first. */
-  readonly backups: readonly Backup[];
-  /** What could not be read, by its storage: a whole listing, one manifest, one verification result. */
-  readonly failures: readonly SinkFailure[];
+export interface HeldSnapshot {
+  readonly storage: string;
+  readonly snapshot: Snapshot;
 }
 
-interface Copy {
-  readonly target: Target;
-  readonly entry: CatalogEntry;
+export interface ListedBackup extends Backup {
+  /** Its snapshots in repositories. */
+  readonly snapshots: readonly HeldSnapshot[];
+}
+
+export interface ListResult {
+  /** Newest first. */
+  readonly backups: readonly ListedBackup[];
+  /** Snapshots with the project's tag that belong to no backup of this program, newest first. */
+  readonly others: readonly HeldSnapshot[];
+  /** What could not be read, by its storage: a whole listing, one manifest, one verification result. */
+  readonly failures: readonly SinkFailure[];
 }
 
 const readsAtOnce = 8;
 const everyBackup = 100_000;
 
-export async function listBackups(
-  deps: Pick<Deps, "openStorage" | "state">,
-  request: ListRequest,
-): Promise<ListResult> {
+export async function listBackups(deps: OpenDeps & Pick<Deps, "state">, request: ListRequest): Promise<ListResult> {
   const { project, signal } = request;
   await using stack = new AsyncDisposableStack();
-  const names = storagesOf(project, request.storage === undefined ? undefined : [request.storage]);
-  const opened = await openTargets(deps, names, { log: request.log }, stack);
-  const failures = [...opened.failures];
-  const holders = new Map<string, Copy[]>();
-  for (const target of opened.targets) {
-    try {
-      const { entries } = await readCatalog(target.store, project.name, signal);
-      for (const entry of entries)
-        holders.set(entry.backupId, [...(holders.get(entry.backupId) ?? []), { target, entry }]);
-    } catch (error) {
-      signal.throwIfAborted();
-      failures.push({ name: target.name, error: tagStage(error, "sync") });
-    }
-  }
+  const storages = storagesOf(project, request.storage === undefined ? undefined : [request.storage]);
+  const read = await readHolders(deps, { project: project.name, storages, log: request.log, signal }, stack);
+  const failures: SinkFailure[] = [...read.failures];
   const remembered = new Map(
     (await deps.state.listBackups({ project: project.name, limit: everyBackup })).map((backup) => [backup.id, backup]),
   );
-  const backups: Backup[] = [];
-  const all = [...holders.values()];
+  const backups: ListedBackup[] = [];
+  const all = [...Map.groupBy(read.holders, ({ entry }) => entry.backupId).values()];
   for (let start = 0; start < all.length; start += readsAtOnce) {
     const described = await Promise.all(all.slice(start, start + readsAtOnce).map(describe));
     backups.push(...described.filter((backup) => backup !== undefined));
   }
   backups.sort((a, b) => b.createdAt - a.createdAt);
-  return { backups: request.last === undefined ? backups : backups.slice(0, request.last), failures };
+  const { last } = request;
+  const others = last === undefined ? read.others : read.others.slice(0, Math.max(0, last - backups.length));
+  return { backups: last === undefined ? backups : backups.slice(0, last), others, failures };
 
   /** Undefined when no copy's manifest can be read. */
-  async function describe(copies: readonly Copy[]): Promise<Backup | undefined> {
+  async function describe(copies: readonly Holder[]): Promise<ListedBackup | undefined> {
     const known = remembered.get(copies[0]!.entry.backupId);
     const backup = known ?? (await firstReadable(copies, describeCopy));
     if (backup === undefined) return undefined;
@@ -79,21 +77,31 @@ export async function listBackups(
       storages: copies.map((copy) => copy.target.name),
       pinned: copies.some((copy) => copy.entry.pinned),
       verification: verification ?? null,
+      snapshots: copies.flatMap(({ target, place }) =>
+        "group" in place ? place.group.snapshots.map((snapshot) => ({ storage: target.name, snapshot })) : [],
+      ),
     };
   }
 
-  async function describeCopy({ target, entry }: Copy): Promise<Backup> {
-    return describeBackup({ manifest: await readManifest(target.store, entry.stem, signal), committed: [] });
+  async function describeCopy(holder: Holder): Promise<Backup> {
+    const backup = describeBackup({ manifest: await readManifestOf(holder, signal), committed: [] });
+    const sizeBytes = "group" in holder.place ? sizeOf(holder.place.group) : null;
+    return sizeBytes === null ? backup : { ...backup, sizeBytes };
   }
 
-  async function readResult({ target, entry }: Copy): Promise<Verification> {
-    return { ...(await readVerification(target.store, entry.stem, signal)), storage: target.name };
+  async function readResult(holder: Holder): Promise<Verification> {
+    const { target, entry } = holder;
+    const tagged = taggedVerification(holder);
+    return tagged ?? { ...(await readVerification(target.store, entry.stem, signal)), storage: target.name };
   }
 
-  async function firstReadable<T>(copies: readonly Copy[], read: (copy: Copy) => Promise<T>): Promise<T | undefined> {
+  async function firstReadable<T>(
+    copies: readonly Holder[],
+    readCopy: (copy: Holder) => Promise<T>,
+  ): Promise<T | undefined> {
     for (const copy of copies) {
       try {
-        return await read(copy);
+        return await readCopy(copy);
       } catch (error) {
         signal.throwIfAborted();
         failures.push({ name: copy.target.name, error: tagStage(error, "sync") });

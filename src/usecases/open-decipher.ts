@@ -6,10 +6,11 @@ import { checkManifest } from "../domain/backup/seal-manifest.ts";
 import type { Manifest } from "../domain/backup/manifest.ts";
 import type { Project } from "../domain/project/project.ts";
 import type { Cipher } from "../ports/cipher.ts";
-import type { ObjectStore } from "../ports/object-store.ts";
 import { readWhole } from "./commit-backup.ts";
 import type { Deps } from "./deps.ts";
 import { parseStoredManifest } from "./read-catalog.ts";
+import type { Holder } from "./read-holders.ts";
+import { isPlainSnapshot, readManifestOf } from "./read-manifest-of.ts";
 import { requireEncrypted } from "./refuse-unencrypted.ts";
 
 export async function openDecipher(
@@ -35,12 +36,13 @@ export interface ProvenManifest {
 export async function readProvenManifest(
   deps: Pick<Deps, "openCipher">,
   project: Pick<Project, "name" | "encryption"> | null,
-  store: ObjectStore,
-  stem: string,
+  holder: Holder,
   unencrypted: "refused" | "allowed",
   signal: AbortSignal,
 ): Promise<ProvenManifest> {
-  const text = new TextDecoder().decode(await readWhole(store, manifestKey(stem), signal));
+  if (isPlainSnapshot(holder)) return { manifest: await readManifestOf(holder, signal), cipher: null };
+  const { stem } = holder.entry;
+  const text = new TextDecoder().decode(await readWhole(holder.target.store, manifestKey(stem), signal));
   const manifest = parseStoredManifest(text, stem);
   if (unencrypted === "refused") requireEncrypted(project, manifest);
   const cipher = await openDecipher(deps, project, manifest);

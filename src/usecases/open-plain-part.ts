@@ -5,13 +5,13 @@ import { AppError } from "../domain/error.ts";
 import type { ManifestPart } from "../domain/backup/manifest.ts";
 import type { ByteStream } from "../ports/byte-stream.ts";
 import type { Cipher } from "../ports/cipher.ts";
-import type { ObjectStore } from "../ports/object-store.ts";
+import type { ObjectReader } from "../ports/object-store.ts";
 import type { Deps } from "./deps.ts";
 import { openMeter, type Meter } from "./meter.ts";
 import { watchStall } from "./watch-stall.ts";
 
 export interface PlainPartRequest {
-  readonly store: ObjectStore;
+  readonly store: ObjectReader;
   readonly backupId: string;
   readonly part: ManifestPart;
   /** Needed when the part is encrypted. */

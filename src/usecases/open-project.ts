@@ -7,12 +7,14 @@ import type { Cipher } from "../ports/cipher.ts";
 import type { Deps, LogSink } from "./deps.ts";
 import type { SinkFailure } from "./fan-out.ts";
 import type { NamedSource } from "./preflight.ts";
+import type { NamedRepository } from "./snapshot-groups.ts";
 import { tagStage } from "./stage-error.ts";
 import type { Target } from "./store-part.ts";
 
 export interface OpenedProject {
   readonly sources: readonly NamedSource[];
   readonly targets: readonly Target[];
+  readonly repositories: readonly NamedRepository[];
   readonly unopened: readonly SinkFailure[];
   /** Still being opened: stretching a password takes as long as looking at the source does. */
   readonly cipher: Promise<Cipher | null>;
@@ -24,9 +26,11 @@ export interface OpenProjectOptions {
   readonly log: LogSink;
 }
 
+export type OpenDeps = Pick<Deps, "openStorage" | "isRepository" | "openRepository">;
+
 /** Storages are disposed with `stack`. */
 export async function openProject(
-  deps: Pick<Deps, "openSource" | "openStorage" | "openCipher">,
+  deps: OpenDeps & Pick<Deps, "openSource" | "openCipher">,
   project: Project,
   options: OpenProjectOptions,
   stack: AsyncDisposableStack,
@@ -37,8 +41,13 @@ export async function openProject(
   const sources: NamedSource[] = [];
   for (const spec of project.sources)
     sources.push({ name: spec.name, source: await deps.openSource(spec, options.log) });
-  const opened = await openTargets(deps, storagesOf(project, options.storages), options, stack);
-  return { sources, targets: opened.targets, unopened: opened.failures, cipher };
+  const { targets, repositories, failures } = await openTargets(
+    deps,
+    storagesOf(project, options.storages),
+    options,
+    stack,
+  );
+  return { sources, targets, repositories, unopened: failures, cipher };
 }
 
 /** The project's storages, or those asked for, which must be among them. */
@@ -51,22 +60,35 @@ export function storagesOf(project: Project, asked: readonly string[] | undefine
   });
 }
 
+export interface OpenedStorages {
+  readonly targets: readonly Target[];
+  readonly repositories: readonly NamedRepository[];
+  readonly failures: readonly SinkFailure[];
+}
+
 export async function openTargets(
-  deps: Pick<Deps, "openStorage">,
+  deps: OpenDeps,
   names: readonly string[],
   options: Pick<OpenProjectOptions, "limits" | "log">,
   stack: AsyncDisposableStack,
-): Promise<{ readonly targets: readonly Target[]; readonly failures: readonly SinkFailure[] }> {
+): Promise<OpenedStorages> {
   const targets: Target[] = [];
+  const repositories: NamedRepository[] = [];
   const failures: SinkFailure[] = [];
   for (const name of names) {
     try {
-      const store = await deps.openStorage(name, options.log, options.limits);
-      stack.use(store);
-      targets.push({ name, store });
+      if (deps.isRepository(name)) {
+        const repository = await deps.openRepository(name, options.log, options.limits);
+        stack.use(repository);
+        repositories.push({ name, repository });
+      } else {
+        const store = await deps.openStorage(name, options.log, options.limits);
+        stack.use(store);
+        targets.push({ name, store });
+      }
     } catch (error) {
       failures.push({ name, error: tagStage(error, "sync") });
     }
   }
-  return { targets, failures };
+  return { targets, repositories, failures };
 }

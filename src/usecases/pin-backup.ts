@@ -1,9 +1,9 @@
 // A pinned backup is never removed by retention, on any storage that holds it.
 
-import { pinKey } from "../domain/backup/object-key.ts";
 import type { Project } from "../domain/project/project.ts";
 import type { Deps, LogSink } from "./deps.ts";
 import { findBackup } from "./find-backup.ts";
+import type { OpenDeps } from "./open-project.ts";
 import { ifRemembered, writePin } from "./record-verification.ts";
 
 export interface PinRequest {
@@ -16,15 +16,13 @@ export interface PinRequest {
 }
 
 export async function pinBackup(
-  deps: Pick<Deps, "openStorage" | "state" | "clock">,
+  deps: OpenDeps & Pick<Deps, "state" | "clock">,
   request: PinRequest,
 ): Promise<{ readonly backupId: string; readonly storages: readonly string[] }> {
   await using stack = new AsyncDisposableStack();
   const found = await findBackup(deps, request, stack);
-  for (const { target, entry } of found.holders) {
-    if (request.pinned) await writePin(target.store, entry.stem, { at: deps.clock.now(), reason: request.reason });
-    else await target.store.delete(pinKey(entry.stem), request.signal);
-  }
+  const pin = request.pinned ? { at: deps.clock.now(), reason: request.reason } : null;
+  for (const holder of found.holders) await writePin(holder, pin, request.signal);
   await ifRemembered(deps.state.savePin(found.manifest.backupId, request.pinned));
   return { backupId: found.manifest.backupId, storages: found.holders.map(({ target }) => target.name) };
 }

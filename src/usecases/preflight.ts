@@ -4,7 +4,10 @@ import { AppError, toAppError } from "../domain/error.ts";
 import type { Project } from "../domain/project/project.ts";
 import type { Cipher } from "../ports/cipher.ts";
 import type { Source, SourceInfo } from "../ports/source.ts";
+import { projectTag } from "../domain/backup/snapshot-tags.ts";
+import type { Snapshot } from "../ports/repository.ts";
 import type { Deps } from "./deps.ts";
+import type { NamedRepository } from "./snapshot-groups.ts";
 import type { SinkFailure } from "./fan-out.ts";
 import { tagStage } from "./stage-error.ts";
 import type { Target } from "./store-part.ts";
@@ -50,6 +53,19 @@ export async function checkStorage({ name, store }: Target, minFreeBytes: number
   });
 }
 
+/** Its own snapshots of the project come along: they are the parents of the next ones. Changes nothing. */
+export async function checkRepository(
+  { name, repository }: NamedRepository,
+  project: string,
+  signal: AbortSignal,
+): Promise<Check & { known?: readonly Snapshot[] }> {
+  return check(`storage ${name}`, async () => {
+    const known = await repository.listSnapshots({ tags: [projectTag(project)], host: repository.host }, signal);
+    const count = known.length === 1 ? "1 snapshot" : `${known.length} snapshots`;
+    return { detail: `${repository.location}, ${count} of ${project}`, known };
+  });
+}
+
 export async function checkCipher(cipher: Cipher, signal: AbortSignal): Promise<Check> {
   return check("encryption", async () => {
     await cipher.check(signal);
@@ -75,9 +91,15 @@ async function check<T extends { readonly detail: string }>(name: string, ask: (
   }
 }
 
+export interface ReadyRepository extends NamedRepository {
+  /** The project's snapshots of this host. */
+  readonly known: readonly Snapshot[];
+}
+
 export interface PreflightResult {
-  /** Storages that can be written; never empty. */
+  /** Storages that can be written; with the repositories never empty. */
   readonly targets: readonly Target[];
+  readonly repositories: readonly ReadyRepository[];
   readonly failures: readonly SinkFailure[];
   readonly infos: ReadonlyMap<string, SourceInfo>;
   readonly cipher: Cipher | null;
@@ -90,6 +112,7 @@ export async function preflight(
   opened: {
     readonly sources: readonly NamedSource[];
     readonly targets: readonly Target[];
+    readonly repositories: readonly NamedRepository[];
     /** Storages that could not even be opened: the reason when no other one is left. */
     readonly unopened: readonly SinkFailure[];
     readonly cipher: Promise<Cipher | null>;
@@ -98,9 +121,10 @@ export async function preflight(
 ): Promise<PreflightResult> {
   // All at once, for each of them waits for something else; and all to their end, so that no storage is left in the
   // middle of its probe when another one's answer ends the run.
-  const [asked, checks] = await Promise.all([
+  const [asked, checks, answers] = await Promise.all([
     Promise.all(opened.sources.map((named) => checkSource(named, signal))),
     Promise.all(opened.targets.map((target) => checkStorage(target, deps.settings.diskMinFreeBytes, signal))),
+    Promise.all(opened.repositories.map((named) => checkRepository(named, project.name, signal))),
   ]);
   const infos = new Map<string, SourceInfo>();
   for (const [index, result] of asked.entries()) {
@@ -119,7 +143,13 @@ export async function preflight(
     if (result.error === null) targets.push(target);
     else failures.push({ name: target.name, error: tagStage(result.error, "sync") });
   }
-  if (targets.length > 0) return { targets, failures, infos, cipher };
+  const repositories: ReadyRepository[] = [];
+  for (const [index, result] of answers.entries()) {
+    const named = opened.repositories[index]!;
+    if (result.error === null) repositories.push({ ...named, known: result.known ?? [] });
+    else failures.push({ name: named.name, error: tagStage(result.error, "sync") });
+  }
+  if (targets.length + repositories.length > 0) return { targets, repositories, failures, infos, cipher };
   throw (
     failures.at(0)?.error ??
     opened.unopened.at(0)?.error ??

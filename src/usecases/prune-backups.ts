@@ -7,16 +7,18 @@ import { planRetention, type RetentionCandidate, type RetentionPlan } from "../d
 import { retentionSets } from "../domain/retention/retention-sets.ts";
 import type { Project } from "../domain/project/project.ts";
 import type { Run } from "../domain/run/run.ts";
+import { collectStaged } from "./clean-staged.ts";
 import { collectDebris } from "./collect-debris.ts";
 import type { Deps, LogSink } from "./deps.ts";
 import { executeRun, type ActiveRun } from "./execute-run.ts";
 import { isBeingRead } from "./hold-for-reading.ts";
-import { openTargets, storagesOf } from "./open-project.ts";
+import { openTargets, storagesOf, type OpenDeps, type OpenedStorages } from "./open-project.ts";
 import { readCatalog, readManifest, readVerification, type CatalogEntry } from "./read-catalog.ts";
+import { collectSnapshotDebris, planRepository, pruneRepositories } from "./prune-snapshots.ts";
 import { tagStage } from "./stage-error.ts";
 import type { Target } from "./store-part.ts";
 
-type PruneDeps = Pick<Deps, "clock" | "settings" | "state" | "reach" | "openStorage">;
+type PruneDeps = OpenDeps & Pick<Deps, "clock" | "settings" | "state" | "reach">;
 
 interface KnownBackup extends RetentionCandidate {
   readonly entry: CatalogEntry;
@@ -24,11 +26,11 @@ interface KnownBackup extends RetentionCandidate {
   readonly schedule: string | null;
 }
 
-export interface SetPlan {
+export interface SetPlan<Kept extends RetentionCandidate = RetentionCandidate> {
   readonly storage: string;
   readonly schedule: string | null;
   readonly plan: RetentionPlan;
-  readonly backups: readonly KnownBackup[];
+  readonly backups: readonly Kept[];
 }
 
 const readsAtOnce = 8;
@@ -39,7 +41,7 @@ export async function planStorage(
   project: Project,
   target: Target,
   signal: AbortSignal,
-): Promise<readonly SetPlan[]> {
+): Promise<readonly SetPlan<KnownBackup>[]> {
   const { entries } = await readCatalog(target.store, project.name, signal);
   const known = await describeEntries(deps, project, target, entries, signal);
   return retentionSets(project, known, deps.settings.timeZone).map(({ schedule, policy, timeZone, backups }) => {
@@ -54,13 +56,12 @@ export async function planStorage(
   });
 }
 
-/** Applies the plan of every target; used after a successful backup with the storages that hold it. */
-export async function pruneStorages(
+async function pruneStorages(
   deps: PruneDeps & Pick<Deps, "lock">,
   run: ActiveRun,
   project: Project,
   targets: readonly Target[],
-): Promise<void> {
+): Promise<{ readonly backups: number; readonly bytes: number }> {
   let removed = 0;
   let freedBytes = 0;
   for (const target of targets) {
@@ -79,7 +80,22 @@ export async function pruneStorages(
       }
     }
   }
-  run.report({ removedBackups: removed, freedBytes });
+  return { backups: removed, bytes: freedBytes };
+}
+
+/** After a backup: on every storage that holds it. */
+export async function pruneEverywhere(
+  deps: PruneDeps & Pick<Deps, "lock">,
+  run: ActiveRun,
+  project: Project,
+  { targets, repositories }: Pick<OpenedStorages, "targets" | "repositories">,
+  freesData = true,
+): Promise<void> {
+  const stores = await pruneStorages(deps, run, project, targets);
+  run.report({ removedBackups: stores.backups, freedBytes: stores.bytes });
+  if (repositories.length === 0) return;
+  const found = await pruneRepositories(deps, run, project, repositories, freesData);
+  run.report({ removedBackups: stores.backups + found.backups, pruneSnapshotsRemoved: found.snapshots });
 }
 
 /**
@@ -170,6 +186,8 @@ export interface PruneRequest {
   readonly project: Project;
   readonly storages?: readonly string[] | undefined;
   readonly trigger?: string;
+  /** False for schedules of kind `forget`: repositories forget snapshots and keep the data for a later prune. */
+  readonly freesData?: boolean;
   readonly signal: AbortSignal;
 }
 
@@ -184,18 +202,42 @@ export async function pruneBackups(deps: Deps, request: PruneRequest): Promise<R
       await using stack = new AsyncDisposableStack();
       const opened = await openTargets(deps, storagesOf(project, request.storages), { log: run.log }, stack);
       const failures = opened.failures.map(({ error }) => error);
+      const totals = { removedBackups: 0, freedBytes: 0 };
       for (const target of opened.targets) {
-        try {
-          await run.stage("prune", () => pruneStorages(deps, run, project, [target]));
+        await attempt(target.name, async () => {
+          const { backups, bytes } = await run.stage("prune", () => pruneStorages(deps, run, project, [target]));
+          totals.removedBackups += backups;
+          totals.freedBytes += bytes;
+          run.report(totals);
           await run.stage("cleanup", () => collectDebris(deps, run, project, target));
+        });
+      }
+      let pruneSnapshotsRemoved = 0;
+      for (const named of opened.repositories) {
+        await attempt(named.name, async () => {
+          const prune = () => pruneRepositories(deps, run, project, [named], request.freesData);
+          const { backups, snapshots } = await run.stage("prune", prune);
+          totals.removedBackups += backups;
+          pruneSnapshotsRemoved += snapshots;
+          run.report({ ...totals, pruneSnapshotsRemoved });
+          await run.stage("cleanup", () => collectSnapshotDebris(deps, run, project, named));
+        });
+      }
+      if (opened.repositories.length > 0) {
+        await attempt("staging", () => run.stage("cleanup", () => collectStaged(deps, run, project)));
+      }
+      if (failures.length > 0) throw failures[0]!;
+
+      async function attempt(name: string, work: () => Promise<void>): Promise<void> {
+        try {
+          await work();
         } catch (error) {
           run.signal.throwIfAborted();
           const failure = tagStage(error, "prune");
-          run.warn(`storage ${target.name}: ${failure.message}`);
+          run.warn(`storage ${name}: ${failure.message}`);
           failures.push(failure);
         }
       }
-      if (failures.length > 0) throw failures[0]!;
     },
   );
 }
@@ -215,5 +257,7 @@ export async function previewPrune(deps: PruneDeps, request: PreviewRequest): Pr
   const plans: SetPlan[] = [];
   for (const target of opened.targets)
     plans.push(...(await planStorage(deps, request.project, target, request.signal)));
+  for (const named of opened.repositories)
+    plans.push(...(await planRepository(deps, request.project, named, request.signal)));
   return plans;
 }

@@ -5,7 +5,7 @@ import type { Verification } from "../domain/backup/backup.ts";
 import type { Manifest } from "../domain/backup/manifest.ts";
 import { manifestKey, parseObjectKey, pinKey, verifiedKey } from "../domain/backup/object-key.ts";
 import { parseManifest } from "../domain/backup/parse-manifest.ts";
-import type { ObjectInfo, ObjectStore } from "../ports/object-store.ts";
+import type { ObjectInfo, ObjectReader, ObjectStore } from "../ports/object-store.ts";
 import { readWhole } from "./commit-backup.ts";
 
 export interface CatalogEntry {
@@ -60,7 +60,7 @@ function sortName(entry: CatalogEntry): string {
   return `${parseObjectKey(manifestKey(entry.stem))?.stamp ?? ""}${entry.stem}`;
 }
 
-export async function readManifest(store: ObjectStore, stem: string, signal: AbortSignal): Promise<Manifest> {
+export async function readManifest(store: ObjectReader, stem: string, signal: AbortSignal): Promise<Manifest> {
   return parseStoredManifest(new TextDecoder().decode(await readWhole(store, manifestKey(stem), signal)), stem);
 }
 
@@ -75,7 +75,7 @@ export function parseStoredManifest(text: string, stem: string): Manifest {
 
 /** Throws when the result is there but cannot be read: prune must then refuse. */
 export async function readVerification(
-  store: ObjectStore,
+  store: ObjectReader,
   stem: string,
   signal: AbortSignal,
 ): Promise<Omit<Verification, "storage">> {

@@ -3,9 +3,12 @@
 import { toAppError } from "../domain/error.ts";
 import type { Backup } from "../domain/backup/backup.ts";
 import type { Deps, LogSink } from "./deps.ts";
-import { openTargets } from "./open-project.ts";
-import { readCatalog, readManifest, readVerification } from "./read-catalog.ts";
-import { describeBackup } from "./run-backup.ts";
+import { describeBackup } from "./describe-backup.ts";
+import type { OpenDeps } from "./open-project.ts";
+import { readVerification } from "./read-catalog.ts";
+import { readHolders, taggedVerification, type Holder, type UnreadStorage } from "./read-holders.ts";
+import { readManifestOf } from "./read-manifest-of.ts";
+import { sizeOf } from "./snapshot-groups.ts";
 
 export interface RebuildRequest {
   readonly storages: readonly string[];
@@ -20,47 +23,53 @@ export interface RebuildResult {
 
 /** A manifest or a storage that cannot be read is reported and the rest goes on; nothing is deleted from the store. */
 export async function rebuildCatalog(
-  deps: Pick<Deps, "openStorage" | "state">,
+  deps: OpenDeps & Pick<Deps, "state">,
   request: RebuildRequest,
 ): Promise<RebuildResult> {
   const { signal, log } = request;
   const backups = new Map<string, Backup>();
-  const unreadable: { storage: string; what: string; message: string }[] = [];
   await using stack = new AsyncDisposableStack();
-  const opened = await openTargets(deps, request.storages, { log }, stack);
-  for (const { name, error } of opened.failures)
-    unreadable.push({ storage: name, what: "storage", message: error.message });
-  for (const target of opened.targets) {
+  const read = await readHolders(deps, { project: "", storages: request.storages, log, signal }, stack);
+  const describeFailure = ({ name, error, isOpen }: UnreadStorage) => ({
+    storage: name,
+    what: isOpen ? "listing" : "storage",
+    message: error.message,
+  });
+  const unreadable = read.failures.filter(({ isOpen }) => !isOpen).map(describeFailure);
+  for (const holder of read.holders) {
+    const { target, entry } = holder;
     try {
-      const { entries } = await readCatalog(target.store, "", signal);
-      for (const entry of entries) {
-        try {
-          const manifest = await readManifest(target.store, entry.stem, signal);
-          const described = describeBackup({ manifest, committed: [target] });
-          const known = backups.get(manifest.backupId);
-          const verification = entry.hasVerification
-            ? { ...(await readVerification(target.store, entry.stem, signal)), storage: target.name }
-            : (known?.verification ?? null);
-          backups.set(manifest.backupId, {
-            ...described,
-            storages: [...(known?.storages ?? []), target.name],
-            pinned: entry.pinned || known?.pinned === true,
-            verification,
-          });
-        } catch (error) {
-          signal.throwIfAborted();
-          unreadable.push({ storage: target.name, what: entry.stem, message: toAppError(error).message });
-        }
-      }
+      const backup = await describe(holder);
+      const known = backups.get(backup.id);
+      backups.set(backup.id, {
+        ...(known ?? backup),
+        storages: [...(known?.storages ?? []), target.name],
+        pinned: entry.pinned || known?.pinned === true,
+        verification: backup.verification ?? known?.verification ?? null,
+      });
     } catch (error) {
       signal.throwIfAborted();
-      unreadable.push({ storage: target.name, what: "listing", message: toAppError(error).message });
+      unreadable.push({ storage: target.name, what: entry.stem, message: toAppError(error).message });
     }
   }
+  unreadable.push(...read.failures.filter(({ isOpen }) => isOpen).map(describeFailure));
   for (const backup of backups.values()) {
     await deps.state.saveBackup(backup);
     if (backup.pinned) await deps.state.savePin(backup.id, true);
     if (backup.verification !== null) await deps.state.saveVerification(backup.id, backup.verification);
   }
   return { backups: backups.size, unreadable };
+
+  async function describe(holder: Holder): Promise<Backup> {
+    const { target, entry, place } = holder;
+    const described = describeBackup({ manifest: await readManifestOf(holder, signal), committed: [target] });
+    const verification = entry.hasVerification
+      ? (taggedVerification(holder) ?? {
+          ...(await readVerification(target.store, entry.stem, signal)),
+          storage: target.name,
+        })
+      : null;
+    const sizeBytes = "group" in place ? sizeOf(place.group) : null;
+    return { ...described, verification, ...(sizeBytes === null ? {} : { sizeBytes }) };
+  }
 }

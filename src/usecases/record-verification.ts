@@ -1,23 +1,29 @@
-// Results and pins lie beside the backup on the storage, so that they survive the state store.
+// Results and pins lie beside the backup on the storage, or are tags of its snapshots, so that they survive the state store.
 
 import { AppError } from "../domain/error.ts";
 import type { Verification } from "../domain/backup/backup.ts";
 import type { Manifest } from "../domain/backup/manifest.ts";
 import { pinKey, verifiedKey } from "../domain/backup/object-key.ts";
+import { isVerificationTag, pinnedTag, verificationTag } from "../domain/backup/snapshot-tags.ts";
 import type { ObjectStore } from "../ports/object-store.ts";
 import type { Deps } from "./deps.ts";
-import type { Target } from "./store-part.ts";
+import type { HeldSnapshots, Holder } from "./read-holders.ts";
 
 const writeTimeoutMs = 60_000;
+/** A change of tags waits for whoever works on the repository. */
+const tagTimeoutMs = 600_000;
 
+/** Returns the new id of the snapshot that was marked, undefined for an archive storage. */
 export async function recordVerification(
   deps: Pick<Deps, "state">,
-  target: Target,
-  manifest: Pick<Manifest, "backupId" | "stem">,
+  { place, entry }: Pick<Holder, "place" | "entry">,
+  manifest: Pick<Manifest, "backupId">,
   verification: Verification,
-): Promise<void> {
-  await replaceObject(target.store, verifiedKey(manifest.stem), verification);
+): Promise<string | undefined> {
+  const snapshotId = await ("group" in place ? tagVerification(place, verification) : undefined);
+  if ("store" in place) await replaceObject(place.store, verifiedKey(entry.stem), verification);
   await ifRemembered(deps.state.saveVerification(manifest.backupId, verification));
+  return snapshotId;
 }
 
 /** A state store that was lost knows nothing of older backups; what lies on the storage is the truth. */
@@ -30,11 +36,27 @@ export async function ifRemembered(saving: Promise<void>): Promise<void> {
 }
 
 export async function writePin(
-  store: ObjectStore,
-  stem: string,
-  pin: { readonly at: number; readonly reason: string | null },
+  { place, entry }: Pick<Holder, "place" | "entry">,
+  pin: { readonly at: number; readonly reason: string | null } | null,
+  signal: AbortSignal,
 ): Promise<void> {
-  await replaceObject(store, pinKey(stem), pin);
+  if ("store" in place) {
+    if (pin === null) await place.store.delete(pinKey(entry.stem), signal);
+    else await replaceObject(place.store, pinKey(entry.stem), pin);
+    return;
+  }
+  // Every snapshot of the backup, so that nobody else's rules take one of them either.
+  for (const { id, tags } of place.group.snapshots) {
+    if (tags.includes(pinnedTag) === (pin !== null)) continue;
+    const changes = pin === null ? { add: [], remove: [pinnedTag] } : { add: [pinnedTag], remove: [] };
+    await place.repository.changeTags(id, changes, signal);
+  }
+}
+
+async function tagVerification({ repository, group }: HeldSnapshots, verification: Verification): Promise<string> {
+  const { id, tags } = group.main?.snapshot ?? group.snapshots[0]!;
+  const changes = { add: [verificationTag(verification)], remove: tags.filter(isVerificationTag) };
+  return repository.changeTags(id, changes, AbortSignal.timeout(tagTimeoutMs));
 }
 
 /** These are notes about a backup, not the backup: they may be replaced. */

@@ -6,7 +6,7 @@ import type { Manifest } from "../domain/backup/manifest.ts";
 import type { Project } from "../domain/project/project.ts";
 import type { ActiveRun } from "./execute-run.ts";
 import type { FoundBackup } from "./find-backup.ts";
-import { readManifest } from "./read-catalog.ts";
+import { readManifestOf } from "./read-manifest-of.ts";
 
 /** Says whether a plain backup of a project that encrypts may be used. */
 export type AgreeToUnencrypted = (backupId: string) => Promise<boolean>;
@@ -40,7 +40,7 @@ export async function trustedCopies(
   const refusals = new Map<FoundBackup["holders"][number], AppError>();
   for (const holder of found.holders) {
     try {
-      requireEncrypted(project, await readManifest(holder.target.store, holder.entry.stem, run.signal));
+      requireEncrypted(project, await readManifestOf(holder, run.signal));
     } catch (error) {
       run.signal.throwIfAborted();
       const failure = toAppError(error);

@@ -12,7 +12,16 @@ import { holdForReading } from "./hold-for-reading.ts";
 import { readProvenManifest } from "./open-decipher.ts";
 import { openPlainPart } from "./open-plain-part.ts";
 import { trustedCopies, type AgreeToUnencrypted, type TrustedBackup } from "./refuse-unencrypted.ts";
-import { agreeToTarget, restoreParts, speaksAgainstCopy, type PlainPart } from "./restore-parts.ts";
+import type { Holder } from "./read-holders.ts";
+import { hasLooseAssets, receiveAssets } from "./receive-assets.ts";
+import {
+  agreeToTarget,
+  restoreParts,
+  speaksAgainstCopy,
+  type PlainPart,
+  type RestoreOutcome,
+  type RestorePartsRequest,
+} from "./restore-parts.ts";
 import { makeSafetyBackup } from "./safety-backup.ts";
 
 export interface RestoreBackupRequest {
@@ -75,8 +84,7 @@ async function restoreSource(
   }
   await fromFirstGoodStorage(run, found, async (holder) => {
     const { store } = holder.target;
-    const { stem } = holder.entry;
-    const { manifest, cipher } = await readProvenManifest(deps, request.project, store, stem, unencrypted, run.signal);
+    const { manifest, cipher } = await readProvenManifest(deps, request.project, holder, unencrypted, run.signal);
     const described = manifest.sources.find((candidate) => candidate.name === spec.name);
     const parts: PlainPart[] = manifest.parts
       .filter((part) => part.source === spec.name)
@@ -87,8 +95,12 @@ async function restoreSource(
         plainBytes: part.plainBytes,
         open: (signal) => openPlainPart(deps, { store, backupId: manifest.backupId, part, cipher, signal }),
       }));
-    const outcome = await restoreParts(deps, run, {
+    const isLoose = parts.length === 0 && described?.type === "files" && hasLooseAssets(manifest);
+    const restoreInto = isLoose ? restoreLooseAssets : restoreParts;
+    const outcome = await restoreInto(deps, run, {
       source,
+      holder,
+      manifest,
       parts,
       rowCounts: described?.rowCounts ?? null,
       database,
@@ -99,6 +111,25 @@ async function restoreSource(
     run.report({ [spec.name]: { ...outcome, storage: holder.target.name, into: database } });
     run.log("info", `restored ${spec.name} of backup ${manifest.backupId} into ${database} from ${holder.target.name}`);
   });
+}
+
+/** Asset paths of a repository, put in place by one swap like those of an archive. */
+async function restoreLooseAssets(
+  deps: Pick<Deps, "reach">,
+  run: ActiveRun,
+  request: Omit<RestorePartsRequest, "parts"> & { readonly holder: Holder; readonly manifest: Manifest },
+): Promise<RestoreOutcome> {
+  const { source, database, mode, stopConnections, holder, manifest } = request;
+  const { signal } = run;
+  await using target = await source.openTarget({ database, mode, stopConnections, signal });
+  const onBytes = (done: number, total: number | null): void => run.advance(done, total ?? undefined);
+  for (const warning of await receiveAssets({ holder, manifest, target, log: run.log, signal, onBytes }))
+    run.warn(warning);
+  deps.reach("restore.loaded");
+  signal.throwIfAborted();
+  await target.commit();
+  deps.reach("restore.committed");
+  return { tables: 0, rows: null, compared: false };
 }
 
 export async function fromFirstGoodStorage<T>(

@@ -7,7 +7,7 @@ import type { Project } from "../domain/project/project.ts";
 import type { Run } from "../domain/run/run.ts";
 import type { ByteStream } from "../ports/byte-stream.ts";
 import type { Cipher } from "../ports/cipher.ts";
-import type { ObjectStore } from "../ports/object-store.ts";
+import type { ObjectReader, ObjectStore } from "../ports/object-store.ts";
 import type { Source } from "../ports/source.ts";
 import type { Deps } from "./deps.ts";
 import { fullRestore } from "./drill-backup.ts";
@@ -15,6 +15,9 @@ import { executeRun, type ActiveRun } from "./execute-run.ts";
 import { findBackup } from "./find-backup.ts";
 import { holdForReading } from "./hold-for-reading.ts";
 import { readProvenManifest } from "./open-decipher.ts";
+import type { Holder } from "./read-holders.ts";
+import { assetSnapshotsOf } from "./read-manifest-of.ts";
+import { hasLooseAssets, receiveAssets } from "./receive-assets.ts";
 import { openPlainPart, openStoredPart } from "./open-plain-part.ts";
 import { trustedCopies, type AgreeToUnencrypted } from "./refuse-unencrypted.ts";
 import { fromFirstGoodStorage } from "./restore-backup.ts";
@@ -54,10 +57,10 @@ export async function restoreToFiles(deps: Deps, request: RestoreToFilesRequest)
       stack.use(directory);
       // What one storage gave stays when the next one has to give the rest.
       const written = new Map<string, readonly RestoredFile[]>();
-      await fromFirstGoodStorage(run, trusted.found, async ({ target: { store }, entry: { stem } }) => {
-        const { unencrypted } = trusted;
-        const { manifest, cipher } = await readProvenManifest(deps, project, store, stem, unencrypted, run.signal);
-        await writeParts(deps, run, request, { manifest, cipher, store, directory }, written);
+      await fromFirstGoodStorage(run, trusted.found, async (holder) => {
+        const { manifest, cipher } = await readProvenManifest(deps, project, holder, trusted.unencrypted, run.signal);
+        const { store } = holder.target;
+        await writeParts(deps, run, request, { manifest, cipher, store, directory, holder }, written);
       });
       run.report({ files: [...written.values()].flat(), targetPath: request.targetPath });
     }),
@@ -69,7 +72,8 @@ const cleanupTimeoutMs = 30_000;
 interface Opened {
   readonly manifest: Manifest;
   readonly cipher: Cipher | null;
-  readonly store: ObjectStore;
+  readonly store: ObjectReader;
+  readonly holder: Holder;
   readonly directory: ObjectStore;
 }
 
@@ -84,7 +88,8 @@ async function writeParts(
     if (request.only === null) return true;
     return (request.only === "assets") === isAssets(part);
   });
-  if (wanted.length === 0) {
+  const isLooseWanted = request.only !== "db" && hasLooseAssets(opened.manifest);
+  if (wanted.length === 0 && !isLooseWanted) {
     throw new AppError("usage", `backup ${opened.manifest.backupId} holds nothing for --only ${request.only}`);
   }
   for (const part of wanted) {
@@ -97,6 +102,30 @@ async function writeParts(
       : await writePart(deps, run, request, opened, part);
     written.set(content, files);
   }
+  // An archive of the same backup may have given them already.
+  const areThere = [...written.values()].flat().some(({ format }) => format === "files.tar");
+  if (!isLooseWanted || areThere) return;
+  const paths = assetSnapshotsOf(opened.holder, opened.manifest).flatMap((found) => found.paths);
+  if (paths.length > 0) written.set("loose assets", [await receive(deps, run, request, opened, paths)]);
+}
+
+async function receive(
+  deps: Deps,
+  run: ActiveRun,
+  request: RestoreToFilesRequest,
+  { holder, manifest }: Opened,
+  paths: readonly string[],
+): Promise<RestoredFile> {
+  const described = manifest.sources.find(({ type }) => type === "files");
+  const type = described?.type ?? "files";
+  const source = await deps.openSource({ name: "assets", type, settings: { paths, exclude: [] } }, run.log);
+  const { signal, log } = run;
+  const place = { database: request.targetPath, mode: "create", stopConnections: false, signal } as const;
+  await using target = await source.openTarget(place);
+  const onBytes = (done: number, total: number | null): void => run.advance(done, total ?? undefined);
+  for (const warning of await receiveAssets({ holder, manifest, target, log, signal, onBytes })) run.warn(warning);
+  await target.commit();
+  return { path: request.targetPath, format: "files.tar", plain: true };
 }
 
 export function isAssets(part: Pick<ManifestPart, "format">): boolean {

@@ -1,8 +1,7 @@
 // One backup run of one project: look first, hook, dump to every storage at once, verify, commit, then retention.
 
 import { AppError, toAppError } from "../domain/error.ts";
-import type { Backup, BackupType } from "../domain/backup/backup.ts";
-import type { Manifest } from "../domain/backup/manifest.ts";
+import type { BackupType } from "../domain/backup/backup.ts";
 import { newBackupId } from "../domain/backup/object-key.ts";
 import type { BandwidthLimits, Project, ScheduleSpec } from "../domain/project/project.ts";
 import type { Run } from "../domain/run/run.ts";
@@ -13,9 +12,11 @@ import { executeRun, type ActiveRun } from "./execute-run.ts";
 import type { SinkFailure } from "./fan-out.ts";
 import { openProject, type OpenedProject } from "./open-project.ts";
 import { formatBytes, preflight, type PreflightResult } from "./preflight.ts";
-import { pruneStorages } from "./prune-backups.ts";
+import { cleanStaged } from "./clean-staged.ts";
+import { pruneEverywhere } from "./prune-backups.ts";
+import { holdersOf, rememberBackup, snapshotFacts } from "./remember-backup.ts";
 import { runHook, type HookStatus } from "./run-hook.ts";
-import { recordVerification } from "./record-verification.ts";
+import { ifRemembered, recordVerification } from "./record-verification.ts";
 import { tagStage } from "./stage-error.ts";
 
 export interface BackupRequest {
@@ -104,6 +105,7 @@ async function dumpWithRetries(
         schedule: request.schedule,
         sources: opened.sources,
         targets: ready.targets,
+        repositories: ready.repositories,
         cipher: ready.cipher,
         infos: ready.infos,
       });
@@ -134,26 +136,39 @@ async function afterCommit(
   const failures = [...earlier, ...result.failures];
   run.update({ backupId: result.manifest.backupId, partial: failures.length > 0 });
   reportFailures(run, result.failures);
-  const backup = describeBackup(result);
+  const backup = await rememberBackup(deps, result, (error) => run.warn(`state store: ${toAppError(error).message}`));
+  const held = holdersOf(result);
   run.report({
     sizeBytes: backup.sizeBytes,
     storages: backup.storages,
     failedStorages: failures.map(({ name, error }) => ({ name, code: error.code, message: error.message })),
     stem: backup.stem,
+    encrypted: backup.encryption !== null,
+    verified: result.verifications.some(({ passed }) => passed),
+    ...snapshotFacts(result.synced),
   });
   run.log(
     "info",
     `backup ${backup.id} committed on ${backup.storages.join(", ")}, ${formatBytes(backup.sizeBytes)} stored`,
   );
-  await asWarning(run, "state store", () => deps.state.saveBackup(backup));
   for (const verification of result.verifications) {
-    const target = result.committed.find(({ name }) => name === verification.storage)!;
-    await asWarning(run, "verify", () => recordVerification(deps, target, result.manifest, verification));
+    const holder = held.find(({ target }) => target.name === verification.storage);
+    // A snapshot carries its result from the beginning.
+    const isTagged = holder === undefined || "group" in holder.place;
+    const record = isTagged
+      ? () => ifRemembered(deps.state.saveVerification(backup.id, verification))
+      : () => recordVerification(deps, holder, result.manifest, verification);
+    await asWarning(run, "verify", record);
   }
   if (project.verification.enabled && project.verification.level === "restore") {
     await asWarning(run, "verify", () => run.stage("verify", () => drillAndRecord(deps, run, project, ready, result)));
   }
-  await asWarning(run, "prune", () => run.stage("prune", () => pruneStorages(deps, run, project, result.committed)));
+  const places = { targets: result.committed, repositories: result.synced };
+  await asWarning(run, "prune", () => run.stage("prune", () => pruneEverywhere(deps, run, project, places)));
+  const { localDays } = project.retention ?? {};
+  if (result.synced.length > 0 && localDays !== undefined) {
+    await asWarning(run, "cleanup", () => run.stage("cleanup", () => cleanStaged(deps, run, project, localDays)));
+  }
 }
 
 async function drillAndRecord(
@@ -163,17 +178,16 @@ async function drillAndRecord(
   ready: PreflightResult,
   result: AttemptResult,
 ): Promise<void> {
-  const target = result.committed[0]!;
-  const verification = await drillBackup(deps, {
-    project,
-    manifest: result.manifest,
-    target,
-    cipher: ready.cipher,
-    log: run.log,
-    signal: run.signal,
-  });
-  for (const committed of result.committed) {
-    await recordVerification(deps, committed, result.manifest, { ...verification, storage: committed.name });
+  const held = holdersOf(result);
+  const holder = held[0]!;
+  const { manifest } = result;
+  const drill = { project, manifest, holder, cipher: ready.cipher, log: run.log, signal: run.signal };
+  const verification = await drillBackup(deps, drill);
+  for (const one of held) {
+    const storage = one.target.name;
+    const snapshotId = await recordVerification(deps, one, manifest, { ...verification, storage });
+    // A change of tags gives a snapshot a new id.
+    if (snapshotId !== undefined && storage === result.synced[0]?.name) run.report({ snapshotId });
   }
   run.report({ verified: verification.passed, restoreMs: verification.restoreMs });
   if (!verification.passed)
@@ -190,29 +204,6 @@ async function asWarning(run: ActiveRun, what: string, work: () => Promise<unkno
 
 function reportFailures(run: ActiveRun, failures: readonly SinkFailure[]): void {
   for (const { name, error } of failures) run.warn(`storage ${name}: ${error.message}`);
-}
-
-export function describeBackup(result: {
-  readonly manifest: Manifest;
-  readonly committed: readonly { readonly name: string }[];
-}): Backup {
-  const { manifest } = result;
-  return {
-    id: manifest.backupId,
-    project: manifest.project,
-    type: manifest.type,
-    schedule: manifest.schedule?.ownRetention === true ? manifest.schedule.name : null,
-    engine: manifest.sources[0]?.type ?? "unknown",
-    stem: manifest.stem,
-    createdAt: Date.parse(manifest.startedAt),
-    finishedAt: Date.parse(manifest.finishedAt),
-    sizeBytes: manifest.parts.reduce((sum, part) => sum + part.storedBytes, 0),
-    storages: result.committed.map(({ name }) => name),
-    pinned: false,
-    verification: null,
-    encryption: manifest.parts[0]?.encryption?.scheme ?? null,
-    warnings: manifest.warnings,
-  };
 }
 
 /** `timeout_minutes` never kills a backup: it says that this one takes unusually long. */

@@ -9,7 +9,7 @@ import type { Deps } from "./deps.ts";
 import { executeRun, type ActiveRun } from "./execute-run.ts";
 import { openProject } from "./open-project.ts";
 import { preflight } from "./preflight.ts";
-import { describeBackup } from "./run-backup.ts";
+import { rememberBackup } from "./remember-backup.ts";
 import { tagStage } from "./stage-error.ts";
 
 /** The caller holds the project's lock. Returns the safety backup's id. */
@@ -43,14 +43,15 @@ export async function makeSafetyBackup(
         schedule: null,
         sources: opened.sources,
         targets: ready.targets,
+        repositories: ready.repositories,
         cipher: ready.cipher,
         infos: ready.infos,
       });
       backupId = result.manifest.backupId;
       // The backup is there without it.
-      await deps.state
-        .saveBackup(describeBackup(result))
-        .catch((error: unknown) => active.warn(`state store: ${toAppError(error).message}`));
+      await rememberBackup(deps, result).catch((error: unknown) =>
+        active.warn(`state store: ${toAppError(error).message}`),
+      );
     },
   );
   if (run.status === "succeeded") {

@@ -13,6 +13,7 @@ import { readProvenManifest } from "./open-decipher.ts";
 import type { NamedSource } from "./preflight.ts";
 import { recordVerification } from "./record-verification.ts";
 import type { SinkFailure } from "./fan-out.ts";
+import { readLooseAssets } from "./read-loose-assets.ts";
 import { tagStage } from "./stage-error.ts";
 import { undecidedBy } from "./verdict.ts";
 import { verifyParts } from "./verify-parts.ts";
@@ -48,7 +49,8 @@ async function verifyEverywhere(deps: Deps, run: ActiveRun, request: VerifyReque
   }
   const results: Verification[] = [];
   const undecided: SinkFailure[] = [...found.unread];
-  for (const { target, entry } of found.holders) {
+  for (const holder of found.holders) {
+    const { target, entry } = holder;
     run.log("info", `verifying ${entry.backupId} on ${target.name} (${level})`);
     const result = await verifyOn();
     if (result instanceof AppError) {
@@ -58,7 +60,7 @@ async function verifyEverywhere(deps: Deps, run: ActiveRun, request: VerifyReque
     }
     results.push(result);
     if (!result.passed) run.log("error", `storage ${target.name}: ${result.message}`);
-    await recordVerification(deps, target, found.manifest, result).catch((error: unknown) =>
+    await recordVerification(deps, holder, found.manifest, result).catch((error: unknown) =>
       run.warn(`storage ${target.name}: the result could not be written: ${toAppError(error).message}`),
     );
 
@@ -66,10 +68,9 @@ async function verifyEverywhere(deps: Deps, run: ActiveRun, request: VerifyReque
       const { signal } = run;
       try {
         // Each storage is judged by its own manifest: a good copy elsewhere must not vouch for this one.
-        const { store } = target;
-        const { manifest, cipher } = await readProvenManifest(deps, project, store, entry.stem, unencrypted, signal);
+        const { manifest, cipher } = await readProvenManifest(deps, project, holder, unencrypted, signal);
         if (level === "restore") {
-          return await drillBackup(deps, { project, manifest, target, cipher, log: run.log, signal });
+          return await drillBackup(deps, { project, manifest, holder, cipher, log: run.log, signal });
         }
         const limits = await verifyParts(deps, {
           backupId: manifest.backupId,
@@ -82,6 +83,7 @@ async function verifyEverywhere(deps: Deps, run: ActiveRun, request: VerifyReque
           log: run.log,
           signal,
         });
+        await readLooseAssets(holder, manifest, run.log, signal);
         return outcome(true, limits.length === 0 ? null : limits.join("; "));
       } catch (error) {
         signal.throwIfAborted();

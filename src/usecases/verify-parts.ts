@@ -7,12 +7,12 @@ import type { RestorePart } from "../ports/source.ts";
 import type { Deps, LogSink } from "./deps.ts";
 import { openPlainPart, openStoredPart } from "./open-plain-part.ts";
 import type { NamedSource } from "./preflight.ts";
-import type { Target } from "./store-part.ts";
+import type { Holder } from "./read-holders.ts";
 
 export interface VerifyPartsRequest {
   readonly backupId: string;
   readonly parts: readonly ManifestPart[];
-  readonly target: Target;
+  readonly target: Holder["target"];
   readonly level: "checksum" | "structure";
   /** Needed for level `structure`. */
   readonly sources: readonly NamedSource[];

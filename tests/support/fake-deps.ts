@@ -29,11 +29,14 @@ import type { CrashPoint, Deps } from "../../src/usecases/deps.ts";
 import { recordRunEvents } from "../../src/usecases/record-run-events.ts";
 import { createFakeClock, type FakeClock } from "./fake-clock.ts";
 import { createFakeServer, openFakeSource, type FakeServer } from "./fake-source.ts";
+import { openFakeRepository, type FakeRepository } from "./fake-repository.ts";
 import { openFakeStore, type FakeStore } from "./fake-store.ts";
 
 export interface TestDepsOptions {
   /** Names of storages; the project uses them all. */
   readonly storages?: readonly string[];
+  /** Names of repositories; the project uses them all, after the storages. */
+  readonly repositories?: readonly string[];
   readonly project?: Partial<Project>;
   readonly settings?: Partial<Settings>;
   /** Encrypts with a real aes-256-gcm. */
@@ -71,6 +74,9 @@ export interface TestDeps {
     notify: (notice: Notice) => void;
   };
   store(name: string): FakeStore;
+  repository(name: string): FakeRepository;
+  /** Files below asset paths, and those that repositories restored. */
+  readonly disk: Map<string, Uint8Array>;
   abort(reason?: unknown): void;
   flush(): Promise<void>;
   /** Lines of the log, as `warn: text`. */
@@ -85,8 +91,25 @@ const hour = 3_600_000;
 export const day = 24 * hour;
 
 export function openTestDeps(options: TestDepsOptions = {}): TestDeps {
-  const storages = options.storages ?? ["one", "two"];
+  const storages = options.storages ?? (options.repositories === undefined ? ["one", "two"] : []);
   const stores = new Map(storages.map((name) => [name, openFakeStore(`memory:${name}`)]));
+  const disk = new Map<string, Uint8Array>();
+  const repositories = new Map(
+    (options.repositories ?? []).map((name) => [
+      name,
+      openFakeRepository(`fake:${name}`, { read: readDisk, write: (path, bytes) => void disk.set(path, bytes) }, () =>
+        clock.now(),
+      ),
+    ]),
+  );
+  async function readDisk(path: string): Promise<ReadonlyMap<string, Uint8Array>> {
+    const staged = [...(directories.get("/base")?.objects ?? [])].map(
+      ([key, { bytes }]) => [`/base/${key}`, bytes] as const,
+    );
+    const found = [...disk, ...staged].filter(([name]) => name === path || name.startsWith(`${path}/`));
+    if (found.length === 0) throw new AppError("source_failed", `there is no ${path}`);
+    return new Map(found);
+  }
   const server = createFakeServer({
     shop: { orders: Array.from({ length: 200 }, (_, id) => `order ${id} of somebody`), ünï: ["☕"], empty: [] },
   });
@@ -137,7 +160,7 @@ export function openTestDeps(options: TestDepsOptions = {}): TestDeps {
       recorder.emit(event);
       knobs.onEvent(event);
     },
-    openSource: async (spec) => openFakeSource(server, spec),
+    openSource: async (spec) => openFakeSource(server, spec, disk),
     settingsAt: (spec, database) => ({ ...(spec.settings as object), database }),
     sourceAt: (url) => ({ spec: { name: "database", type: "postgres", settings: { database: url } }, database: url }),
     async openFile(file, project, signal) {
@@ -157,6 +180,11 @@ export function openTestDeps(options: TestDepsOptions = {}): TestDeps {
       const store = stores.get(name);
       if (store === undefined) throw new AppError("config_invalid", `there is no storage ${name}`);
       return store;
+    },
+    isRepository: (name) => repositories.has(name),
+    async openRepository(name) {
+      knobs.openStorage(name);
+      return repositories.get(name)!;
     },
     async openDirectory(path) {
       const directory = directories.get(path) ?? openFakeStore(path);
@@ -187,7 +215,7 @@ export function openTestDeps(options: TestDepsOptions = {}): TestDeps {
     deps,
     project: {
       ...defaultProject,
-      storages,
+      storages: [...storages, ...repositories.keys()],
       encryption: options.encrypted === true ? { type: "aes-256-gcm", settings: {} } : null,
       ...options.project,
     },
@@ -210,6 +238,12 @@ export function openTestDeps(options: TestDepsOptions = {}): TestDeps {
       if (store === undefined) throw new Error(`the test has no storage ${name}`);
       return store;
     },
+    repository(name) {
+      const repository = repositories.get(name);
+      if (repository === undefined) throw new Error(`the test has no repository ${name}`);
+      return repository;
+    },
+    disk,
     abort: (reason = new AppError("cancelled", "somebody pressed Ctrl-C")) => controller.abort(reason),
     flush: () => recorder.flush(),
     log: () => events.flatMap((event) => (event.type === "log" ? [`${event.line.level}: ${event.line.message}`] : [])),

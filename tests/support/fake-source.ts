@@ -36,6 +36,8 @@ export interface FakeSourceFaults {
   dumpWarnings?: readonly string[];
   restoreWarnings?: readonly string[];
   plainForm?: string;
+  /** Patterns of a files source. */
+  excludes?: readonly string[];
 }
 
 export interface FakeServer {
@@ -96,7 +98,11 @@ function countsOf(tables: FakeTables): TableCount[] {
 }
 
 /** Settings: `database`, or for files `paths`. */
-export function openFakeSource(server: FakeServer, spec: Pick<SourceSpec, "type" | "settings">): Source {
+export function openFakeSource(
+  server: FakeServer,
+  spec: Pick<SourceSpec, "type" | "settings">,
+  disk: Map<string, Uint8Array> = new Map(),
+): Source {
   const { faults, calls } = server;
   const settings = spec.settings as { database?: string; paths?: readonly string[] };
   const object = settings.database ?? settings.paths?.[0] ?? "";
@@ -160,6 +166,14 @@ export function openFakeSource(server: FakeServer, spec: Pick<SourceSpec, "type"
         faults.onRestored?.(place);
         return { warnings: faults.restoreWarnings ?? [] };
       },
+      async receive(paths, fill, signal) {
+        for (const path of paths) {
+          signal.throwIfAborted();
+          await fill(path, `/arrival/${place}`);
+          calls.push(`receive ${path} for ${place}`);
+        }
+        return { warnings: [] };
+      },
       async countRows() {
         return countsOf(live);
       },
@@ -174,12 +188,32 @@ export function openFakeSource(server: FakeServer, spec: Pick<SourceSpec, "type"
     };
   }
 
+  const isThere = (path: string): boolean => [...disk.keys()].some((name) => name.startsWith(`${path}/`));
+
   return {
     type: spec.type,
     object,
+    ...(spec.type === "files"
+      ? {
+          async selectFiles() {
+            const { paths = [] } = settings;
+            const missing = paths.filter((path) => !isThere(path));
+            const exclude = faults.excludes ?? [];
+            return {
+              paths: paths.filter(isThere),
+              exclude,
+              warnings: missing.map((path) => `asset path is missing: ${path}`),
+            };
+          },
+        }
+      : {}),
     async probe(signal) {
       signal.throwIfAborted();
       if (faults.probe !== undefined) throw faults.probe;
+      if (spec.type === "files" && (settings.paths ?? []).some(isThere)) {
+        const nothing = { serverVersion: null, tool: null, toolVersion: null, sizeBytes: null };
+        return { server: "paths", ...nothing, warnings: [] };
+      }
       const tables = server.databases.get(object);
       if (tables === undefined) throw new AppError("source_unreachable", `there is no ${object}`, { retryable: true });
       const sizeBytes = spec.type === "files" ? null : encode(tables).length;

@@ -33,12 +33,12 @@ function summarise(context: CliContext, { name, report, error }: StorageReport):
     if (error !== null && error.hint !== null) terminal.print(`     ${paint(context, "cyan", "hint:")} ${error.hint}`);
     return;
   }
-  const supported = Object.entries(report.capabilities).map(
+  const supported = Object.entries(report.capabilities ?? {}).map(
     ([capability, yes]) => `${capability} ${yes ? "yes" : "no"}`,
   );
   const passed = report.results.filter((result) => result.passed).length;
   terminal.print(
-    `${name} at ${report.location}: ${passed} of ${report.results.length} checks passed; ${supported.join(", ")}`,
+    `${name} at ${report.location}: ${passed} of ${report.results.length} checks passed${supported.length === 0 ? "" : `; ${supported.join(", ")}`}`,
   );
   for (const leftover of report.leftovers) terminal.note(`warning: ${leftover} could not be removed`);
 }

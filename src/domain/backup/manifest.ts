@@ -61,6 +61,13 @@ export interface ManifestMac {
   readonly value: string;
 }
 
+/** What lies in the same repository beside the parts, as files under their own paths and not as an archive. */
+export interface ManifestSnapshot {
+  readonly mode: "combined" | "separate";
+  /** Absolute asset paths, as they were saved. */
+  readonly paths: readonly string[];
+}
+
 export interface Manifest {
   readonly format: typeof manifestFormat;
   readonly formatVersion: typeof manifestVersion;
@@ -79,6 +86,8 @@ export interface Manifest {
   readonly sources: readonly ManifestSource[];
   readonly parts: readonly ManifestPart[];
   readonly warnings: readonly string[];
+  /** Only in a repository. */
+  readonly snapshot?: ManifestSnapshot;
   /** Absent or null where nothing is encrypted, or the scheme has no secret to seal with. */
   readonly mac?: ManifestMac | null;
 }

@@ -10,6 +10,7 @@ import {
   type Manifest,
   type ManifestMac,
   type ManifestPart,
+  type ManifestSnapshot,
   type ManifestSource,
   type RowCounts,
   type TableCount,
@@ -103,7 +104,19 @@ const mac: Read<ManifestMac | null> = (value, path) =>
     ? null
     : object<ManifestMac>({ scheme: name, keyId: text, value: text })(value, path);
 
-const fields = object<Manifest & { readonly mac: ManifestMac | null }>({
+const assetPath = matching(/^(\/|[A-Za-z]:[\\/])/, "an absolute path");
+
+const snapshot: Read<ManifestSnapshot | undefined> = (value, path) =>
+  value === undefined
+    ? undefined
+    : object<ManifestSnapshot>({ mode: oneOf(["combined", "separate"]), paths: list(assetPath, maxWarnings) })(
+        value,
+        path,
+      );
+
+const fields = object<
+  Omit<Manifest, "snapshot"> & { readonly snapshot: ManifestSnapshot | undefined; readonly mac: ManifestMac | null }
+>({
   format: oneOf([manifestFormat]),
   formatVersion: oneOf([manifestVersion]),
   backupId: identifier,
@@ -120,6 +133,7 @@ const fields = object<Manifest & { readonly mac: ManifestMac | null }>({
   sources: list(source, maxParts),
   parts: list(part, maxParts),
   warnings,
+  snapshot,
   mac,
 });
 
@@ -151,14 +165,15 @@ function readManifest(value: unknown): Manifest {
       },
     );
   }
-  const manifest = fields(value, "");
+  const { snapshot: beside, ...rest } = fields(value, "");
+  const manifest: Manifest = beside === undefined ? rest : { ...rest, snapshot: beside };
   checkParts(manifest);
   return manifest;
 }
 
 /** A manifest may only speak of its own objects: prune deletes what it lists. */
-function checkParts({ parts, sources, stem }: Manifest): void {
-  if (parts.length === 0) throw invalid("parts", "at least one part");
+function checkParts({ parts, sources, stem, snapshot: beside }: Manifest): void {
+  if (parts.length === 0 && (beside?.paths.length ?? 0) === 0) throw invalid("parts", "at least one part");
   const sourceNames = new Set(sources.map((item) => item.name));
   if (sourceNames.size !== sources.length) throw invalid("sources", "different names");
   if (new Set(parts.map((item) => item.name)).size !== parts.length) throw invalid("parts", "different names");

@@ -4,6 +4,7 @@ import { resolve } from "node:path";
 import type { Source, SourceContext } from "../../../ports/source.ts";
 import type { FilesConfig } from "./config.ts";
 import { dumpFiles, estimateBytes, findFault, requireSomePath } from "./dump-files.ts";
+import { selectFiles } from "./select-files.ts";
 import { inspectPaths, openFilesDrill, openFilesTarget, pathsAt } from "./restore-target.ts";
 import { verifyTar } from "./verify-tar.ts";
 
@@ -29,6 +30,10 @@ export function open(config: FilesConfig, context: SourceContext): Source {
         sizeBytes: await estimateBytes(settings, signal),
         warnings,
       };
+    },
+    async selectFiles(signal) {
+      signal.throwIfAborted();
+      return selectFiles(settings, context.tmpDir);
     },
     dump: async (request) => dumpFiles(settings, context, request),
     verifyStructure: verifyTar,

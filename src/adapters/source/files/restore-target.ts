@@ -1,6 +1,6 @@
 // A target for an archive of files: its asset paths themselves (`original`), or a directory that gets them below it.
 
-import { mkdirSync, mkdtempSync, statfsSync, statSync } from "node:fs";
+import { mkdirSync, mkdtempSync, renameSync, statfsSync, statSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { AppError } from "../../../domain/error.ts";
 import type { RestorePart, RestoreTarget, SourceContext, TargetRequest, TargetState } from "../../../ports/source.ts";
@@ -94,6 +94,19 @@ export function openFilesTarget(
       requireEntries(entries, part.facts);
       return { warnings: warnings.list() };
     },
+    async receive(paths, fill, signal) {
+      openPlaces({ paths });
+      for (const [index, path] of outermost(paths).entries()) {
+        signal.throwIfAborted();
+        const place = places[index]!;
+        const arrival = `${place.workDir}/arrival`;
+        mkdirSync(toFsPath(arrival), { mode: 0o700 });
+        await fill(path, String(toFsPath(arrival)));
+        takeArrival(place.member === "." ? arrival : `${arrival}/${place.member}`, place.staged);
+        received.add(place);
+      }
+      return { warnings: [] };
+    },
     countRows: async () => [],
     async commit() {
       const filled = mode === "create" ? places.find((place) => countExisting(place) > 0) : undefined;
@@ -144,6 +157,10 @@ export function openFilesDrill(context: SourceContext): RestoreTarget {
       requireEntries(entries, part.facts);
       return { warnings: [] };
     },
+    async receive(paths, fill) {
+      for (const path of outermost(paths)) await fill(path, String(toFsPath(place.staged)));
+      return { warnings: [] };
+    },
     countRows: async () => [],
     async commit() {},
     async [Symbol.asyncDispose]() {
@@ -171,8 +188,20 @@ function locateIn(
   };
 }
 
+/** What another program brought becomes the new content, in one rename. */
+function takeArrival(arrived: string, staged: string): void {
+  try {
+    renameSync(toFsPath(arrived), toFsPath(staged));
+  } catch (error) {
+    throw new AppError("backup_corrupt", `${showPath(arrived)} was not brought, although the backup names it`, {
+      hint: "restore from another storage or an older backup",
+      cause: error,
+    });
+  }
+}
+
 /** A path inside another one is restored with it. */
-function outermost(paths: readonly string[]): readonly string[] {
+export function outermost(paths: readonly string[]): readonly string[] {
   return [...new Set(paths)].filter((path) => !paths.some((other) => other !== path && isWithin(path, other)));
 }
 

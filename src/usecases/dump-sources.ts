@@ -1,0 +1,173 @@
+// Dumps the sources of one attempt, one after the other, each part to every place of the attempt at once.
+
+import { AppError } from "../domain/error.ts";
+import type { Verification } from "../domain/backup/backup.ts";
+import type { ManifestPart, ManifestSource } from "../domain/backup/manifest.ts";
+import { formatPartKey } from "../domain/backup/object-key.ts";
+import type { CompressionSpec, VerificationSpec } from "../domain/project/project.ts";
+import type { Cipher } from "../ports/cipher.ts";
+import type { SourceInfo } from "../ports/source.ts";
+import type { Deps } from "./deps.ts";
+import type { ActiveRun } from "./execute-run.ts";
+import type { SinkFailure } from "./fan-out.ts";
+import type { NamedSource } from "./preflight.ts";
+import { tagStage } from "./stage-error.ts";
+import { storePart, type Target } from "./store-part.ts";
+import { verifyParts } from "./verify-parts.ts";
+
+/** What an attempt has put where; shrinks as storages fail. */
+export interface Attempt {
+  readonly id: string;
+  readonly stem: string;
+  readonly tags: Readonly<Record<string, string>>;
+  targets: readonly Target[];
+  readonly dropped: Target[];
+  readonly failures: SinkFailure[];
+  readonly parts: ManifestPart[];
+  readonly keys: string[];
+  readonly verifications: Verification[];
+}
+
+export interface DumpPlan {
+  readonly sources: readonly NamedSource[];
+  readonly compression: CompressionSpec;
+  readonly cipher: Cipher | null;
+  readonly infos: ReadonlyMap<string, SourceInfo>;
+  readonly verification: VerificationSpec;
+}
+
+export function openAttempt(names: Pick<Attempt, "id" | "stem" | "tags">, targets: readonly Target[]): Attempt {
+  return { ...names, targets, dropped: [], failures: [], parts: [], keys: [], verifications: [] };
+}
+
+export async function dumpSources(
+  deps: Deps,
+  run: ActiveRun,
+  plan: DumpPlan,
+  attempt: Attempt,
+): Promise<ManifestSource[]> {
+  const total = [...plan.infos.values()].reduce((sum, info) => sum + (info.sizeBytes ?? 0), 0);
+  const sources: ManifestSource[] = [];
+  let doneBytes = 0;
+  for (const named of plan.sources) {
+    const controller = new AbortController();
+    const signal = AbortSignal.any([run.signal, controller.signal]);
+    let activeAt = 0;
+    const rowCounts = plan.verification.enabled ? plan.verification.rowCounts : "off";
+    run.log("info", `dumping ${named.name}: ${named.source.object}`);
+    await using dump = await tagged(
+      "dump",
+      named.source.dump({ rowCounts, signal, onActivity: () => (activeAt = performance.now()) }),
+    );
+    for await (const part of dump.parts()) {
+      const partName = part.suffix === "" ? named.name : part.suffix;
+      const key = formatPartKey(
+        attempt.stem,
+        part.format,
+        deps.codecs[plan.compression.algorithm].extension,
+        plan.cipher?.extension ?? "",
+      );
+      attempt.keys.push(key);
+      let partBytes = 0;
+      const result = await storePart(deps, {
+        backupId: attempt.id,
+        partName,
+        source: named.name,
+        key,
+        part,
+        compression: plan.compression,
+        cipher: plan.cipher,
+        targets: attempt.targets,
+        tags: attempt.tags,
+        expectedBytes: plan.infos.get(named.name)?.sizeBytes ?? null,
+        signal,
+        activeAt: () => activeAt,
+        abortSource: (error) => controller.abort(error),
+        onPlainBytes: (bytes) => {
+          partBytes = bytes;
+          run.advance(doneBytes + bytes, total === 0 ? undefined : Math.max(total, doneBytes + bytes));
+        },
+      });
+      doneBytes += partBytes;
+      attempt.parts.push(result.part);
+      dropFailed(attempt, result.failures);
+    }
+    if (!attempt.parts.some((part) => part.source === named.name)) {
+      const message = `source ${named.name} (${named.source.object}) yielded nothing to store`;
+      throw tagStage(new AppError("source_failed", message), "dump");
+    }
+    const summary = await tagged("dump", dump.summary());
+    for (const warning of summary.warnings) run.warn(warning);
+    sources.push({
+      name: named.name,
+      type: named.source.type,
+      object: named.source.object,
+      serverVersion: dump.serverVersion,
+      toolVersion: dump.toolVersion,
+      consistencyPoint: summary.consistencyPoint,
+      rowCounts: summary.rowCounts,
+      warnings: summary.warnings,
+      facts: summary.facts,
+    });
+  }
+  return sources;
+}
+
+/** A storage whose copy does not verify loses the backup; when no good copy is left the attempt has failed. */
+export async function verifyAttempt(
+  deps: Deps,
+  run: ActiveRun,
+  plan: DumpPlan,
+  attempt: Attempt,
+  described: readonly ManifestSource[],
+): Promise<void> {
+  let structureChecked = false;
+  const failures: SinkFailure[] = [];
+  for (const target of attempt.targets) {
+    try {
+      const level: "checksum" | "structure" =
+        plan.verification.level === "checksum" || structureChecked ? "checksum" : "structure";
+      const limits = await verifyParts(deps, {
+        backupId: attempt.id,
+        parts: attempt.parts,
+        target,
+        level,
+        sources: plan.sources,
+        cipher: plan.cipher,
+        facts: (name) => described.find((source) => source.name === name)?.facts ?? {},
+        log: run.log,
+        signal: run.signal,
+      });
+      structureChecked ||= level === "structure";
+      const message = limits.length === 0 ? null : limits.join("; ");
+      attempt.verifications.push({
+        level,
+        passed: true,
+        at: deps.clock.now(),
+        storage: target.name,
+        message,
+        restoreMs: null,
+      });
+    } catch (error) {
+      run.signal.throwIfAborted();
+      failures.push({ name: target.name, error: tagStage(error, "verify") });
+    }
+  }
+  dropFailed(attempt, failures);
+  if (attempt.targets.length === 0) throw failures.at(-1)!.error;
+}
+
+export function dropFailed(attempt: Attempt, failures: readonly SinkFailure[]): void {
+  const names = new Set(failures.map((failure) => failure.name));
+  attempt.failures.push(...failures);
+  attempt.dropped.push(...attempt.targets.filter((target) => names.has(target.name)));
+  attempt.targets = attempt.targets.filter((target) => !names.has(target.name));
+}
+
+async function tagged<T>(stage: "dump", work: Promise<T>): Promise<T> {
+  try {
+    return await work;
+  } catch (error) {
+    throw tagStage(error, stage) satisfies AppError;
+  }
+}

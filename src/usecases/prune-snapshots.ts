@@ -1,0 +1,151 @@
+// Retention in a repository: our own plan over this project's backups of this host, applied by naming snapshots one by
+// one. Whatever else lies in the repository is neither listed nor named.
+
+import type { BackupType } from "../domain/backup/backup.ts";
+import { planRetention, type RetentionCandidate } from "../domain/retention/plan-retention.ts";
+import { retentionSets } from "../domain/retention/retention-sets.ts";
+import type { Project } from "../domain/project/project.ts";
+import { isTerminal } from "../domain/run/run.ts";
+import { abandonedIdsOf, youngestDebris } from "./collect-debris.ts";
+import type { Deps } from "./deps.ts";
+import type { ActiveRun } from "./execute-run.ts";
+import { isBeingRead } from "./hold-for-reading.ts";
+import type { SetPlan } from "./prune-backups.ts";
+import { readRepository, sizeOf, timeOf, type NamedRepository, type SnapshotGroup } from "./snapshot-groups.ts";
+
+type PlanDeps = Pick<Deps, "clock" | "settings" | "state">;
+
+export interface SnapshotCandidate extends RetentionCandidate {
+  readonly schedule: string | null;
+  readonly group: SnapshotGroup;
+}
+
+const everyBackup = 100_000;
+const recentRuns = 1_000;
+
+/** The plan for one repository: the same for the preview and for the prune. Changes nothing. */
+export async function planRepository(
+  deps: PlanDeps,
+  project: Project,
+  { name, repository }: NamedRepository,
+  signal: AbortSignal,
+): Promise<readonly SetPlan<SnapshotCandidate>[]> {
+  const { committed } = await readRepository(repository, project.name, signal, repository.host);
+  const remembered = new Map(
+    (await deps.state.listBackups({ project: project.name, storage: name, limit: everyBackup })).map((backup) => [
+      backup.id,
+      backup,
+    ]),
+  );
+  const candidates = committed.map((group): SnapshotCandidate => {
+    const known = remembered.get(group.backupId);
+    const { facts } = group;
+    const type: BackupType = facts.type ?? known?.type ?? "manual";
+    return {
+      id: group.backupId,
+      createdAt: known?.createdAt ?? timeOf(group),
+      sizeBytes: sizeOf(group) ?? known?.sizeBytes ?? 0,
+      type,
+      pinned: facts.pinned,
+      verifiedAt: facts.verification?.passed === true ? facts.verification.at : null,
+      schedule: facts.schedule,
+      group,
+    };
+  });
+  return retentionSets(project, candidates, deps.settings.timeZone).map(({ schedule, policy, timeZone, backups }) => {
+    const plan = planRetention(backups, policy, {
+      now: deps.clock.now(),
+      timeZone,
+      maxRetentionDays: deps.settings.maxRetentionDays,
+      safetyDays: deps.settings.safetyBackupDays,
+      isBaseDir: false,
+    });
+    return { storage: name, schedule, plan, backups };
+  });
+}
+
+/** With `freesData` false the snapshots go and the space they took stays until the next prune. */
+export async function pruneRepositories(
+  deps: PlanDeps & Pick<Deps, "lock" | "reach">,
+  run: ActiveRun,
+  project: Project,
+  repositories: readonly NamedRepository[],
+  freesData = true,
+): Promise<{ readonly backups: number; readonly snapshots: number }> {
+  let backups = 0;
+  let snapshots = 0;
+  for (const named of repositories) {
+    const doomed: SnapshotGroup[] = [];
+    for (const set of await planRepository(deps, project, named, run.signal)) {
+      for (const { id, reason } of set.plan.remove) {
+        if (await isBeingRead(deps, project.name, id)) {
+          run.log("info", `storage ${named.name}: backup ${id} is being read; the next prune removes it`);
+          continue;
+        }
+        run.log("info", `storage ${named.name}: removing backup ${id} (${reason})`);
+        doomed.push(set.backups.find((candidate) => candidate.id === id)!.group);
+      }
+    }
+    if (doomed.length === 0) continue;
+    snapshots += await removeGroups(deps, named, doomed, run.signal);
+    backups += doomed.length;
+    deps.reach("prune.snapshots_removed");
+    if (freesData) await free(run, named);
+  }
+  return { backups, snapshots };
+}
+
+/** Snapshots without a manifest whose run the state store knows as ended. The caller holds the project's lock. */
+export async function collectSnapshotDebris(
+  deps: Pick<Deps, "clock" | "state">,
+  run: ActiveRun,
+  project: Project,
+  named: NamedRepository,
+): Promise<void> {
+  const { repository, name } = named;
+  const { unfinished } = await readRepository(repository, project.name, run.signal, repository.host);
+  if (unfinished.length === 0) return;
+  const youngest = youngestDebris(deps, project);
+  const runs = await deps.state.listRuns({ project: project.name, kind: "backup", limit: recentRuns });
+  const ended = new Set<unknown>(
+    runs
+      .filter((past) => past.id !== run.id && (isTerminal(past.status) || past.heartbeatAt < youngest))
+      .flatMap((past) => [past.backupId, ...abandonedIdsOf(past)]),
+  );
+  for (const group of unfinished) {
+    if (ended.has(group.backupId)) {
+      await repository.removeSnapshots(
+        group.snapshots.map(({ id }) => id),
+        run.signal,
+      );
+      run.log(
+        "info",
+        `storage ${name}: removed ${group.snapshots.length} snapshots of a backup that was never finished`,
+      );
+    } else run.log("warn", `storage ${name}: snapshots of ${group.backupId} have no manifest and no record; they stay`);
+  }
+}
+
+/** The commits first: a crash in the middle leaves snapshots without a manifest, never a manifest without its assets. */
+async function removeGroups(
+  deps: Pick<Deps, "state">,
+  { name, repository }: NamedRepository,
+  groups: readonly SnapshotGroup[],
+  signal: AbortSignal,
+): Promise<number> {
+  for (const { backupId } of groups) await deps.state.removeBackupFromStorage(backupId, name);
+  const all = groups.flatMap((group) =>
+    group.snapshots.map(({ id }) => ({ id, isMain: id === group.main?.snapshot.id })),
+  );
+  let removed = 0;
+  for (const isMain of [true, false]) {
+    const ids = all.filter((one) => one.isMain === isMain).map(({ id }) => id);
+    if (ids.length > 0) removed += (await repository.removeSnapshots(ids, signal)).length;
+  }
+  return removed;
+}
+
+async function free(run: ActiveRun, { name, repository }: NamedRepository): Promise<void> {
+  const { bytesFreed } = await repository.prune(run.signal);
+  run.log("info", `storage ${name}: data freed${bytesFreed === null ? "" : `, ${bytesFreed} bytes`}`);
+}
