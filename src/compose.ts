@@ -15,6 +15,7 @@ import { configTools, readConfiguration } from "./compose/configuration.ts";
 import { initTools } from "./compose/init-tools.ts";
 import { keyTools } from "./compose/key-tools.ts";
 import { cipherOfFile, sourceAt } from "./compose/named-elsewhere.ts";
+import { announceRuns, routesOfAll } from "./compose/notifications.ts";
 import { openState } from "./compose/open-state.ts";
 import { findDefinition, loadRegistries } from "./compose/registries.ts";
 import type { Deps } from "./usecases/deps.ts";
@@ -23,6 +24,9 @@ declare const BACKUPCTL_VERSION: string | undefined;
 
 /** Above this much resident memory a full collection is worth its time: buffers are freed late otherwise. */
 const memoryThresholdBytes = 128 * 1024 * 1024;
+
+/** How long a command that is done may go on with messages that were left from before. */
+const drainBudgetMs = 10_000;
 
 const version = typeof BACKUPCTL_VERSION === "undefined" ? "0.0.0-dev" : BACKUPCTL_VERSION;
 
@@ -150,6 +154,7 @@ async function openApp(context: CliContext, options: AppOptions): Promise<App> {
         ...defaultKeyOf(settings),
       });
     },
+    announce: announceRuns(configuration, registries, () => ({ ...deps, redact: (text) => redact(text, secrets) })),
     async openNotifier(channel) {
       return (await findDefinition(registries.notifiers, "notification", channel.type).load()).open(channel.settings);
     },
@@ -169,6 +174,12 @@ async function openApp(context: CliContext, options: AppOptions): Promise<App> {
     configuration,
     deps,
     flush: () => recorder.flush(),
+    async sendWaiting() {
+      const { drainOutbox } = await import("./usecases/drain-outbox.ts");
+      const request = { routes: routesOfAll(configuration), budgetMs: drainBudgetMs };
+      const drained = await drainOutbox(deps, request).catch(() => undefined);
+      drained?.givenUp.forEach((line) => context.terminal.note(`warning: ${line}`));
+    },
     redact: (text) => redact(text, secrets),
     async [Symbol.asyncDispose]() {
       await recorder.flush();

@@ -35,6 +35,8 @@ export interface App extends AsyncDisposable {
   redact(text: string): string;
   /** Waits until all events are stored. */
   flush(): Promise<void>;
+  /** Sends messages that are still waiting from earlier and due now; never throws. */
+  sendWaiting(): Promise<void>;
 }
 
 export interface AppOptions {

@@ -8,7 +8,7 @@ import type {
   Settings,
   SourceSpec,
 } from "../domain/project/project.ts";
-import type { RunEvent, RunOwner } from "../domain/run/run.ts";
+import type { Run, RunEvent, RunOwner } from "../domain/run/run.ts";
 import type { Manifest, ManifestPart } from "../domain/backup/manifest.ts";
 import type { Payload } from "../domain/backup/sniff-payload.ts";
 import type { ByteStream } from "../ports/byte-stream.ts";
@@ -23,6 +23,7 @@ import type { ObjectStore } from "../ports/object-store.ts";
 import type { Repository } from "../ports/repository.ts";
 import type { Source, SourceContext } from "../ports/source.ts";
 import type { StateStore } from "../ports/state-store.ts";
+import type { RunAnnouncement } from "./run-announcement.ts";
 
 /** A file that was recognised by its bytes. */
 export interface OpenedFile {
@@ -60,7 +61,9 @@ export type CrashPoint =
   | "prune.part_deleted"
   | "prune.snapshots_removed"
   | "restore.loaded"
-  | "restore.committed";
+  | "restore.committed"
+  | "notify.kept"
+  | "notify.sent";
 
 export interface Deps {
   readonly clock: Clock;
@@ -96,6 +99,8 @@ export interface Deps {
   /** A local directory as a storage, for restores to files. */
   openDirectory(path: string, log: LogSink): Promise<ObjectStore>;
   openCipher(encryption: EncryptionSpec): Promise<Cipher>;
+  /** Undefined when nobody listens to runs of this project and kind. */
+  announce(request: Pick<Run, "project" | "kind" | "trigger">): RunAnnouncement | undefined;
   openNotifier(channel: ChannelSpec): Promise<Notifier>;
   /** Unknown names throw `usage` with the names there are. */
   findProject(name: string): Project;

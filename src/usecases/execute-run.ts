@@ -24,11 +24,13 @@ export interface ActiveRun {
   warn(message: string): void;
   advance(bytes: number, bytesTotal?: number): void;
   update(changes: Partial<Pick<Run, "backupId" | "partial" | "retryCount">>): void;
+  /** A warning that people get at once: the run takes longer than `thresholdMs`. */
+  warnLate(thresholdMs: number, message: string): void;
   /** Adds to the run's result. */
   report(result: Readonly<Record<string, unknown>>): void;
 }
 
-export type RunDeps = Pick<Deps, "clock" | "emit" | "owner" | "random">;
+export type RunDeps = Pick<Deps, "clock" | "emit" | "owner" | "random" | "announce">;
 
 const progressIntervalMs = 200;
 
@@ -47,31 +49,29 @@ export async function executeRun(
       // There is nobody to tell.
     }
   };
-  const id = formatUuid(deps.random(16));
-  const now = clock.now();
-  let run: Run = {
-    id,
-    project: request.project,
-    kind: request.kind,
-    status: "running",
-    partial: false,
-    trigger: request.trigger,
-    stage: null,
-    backupId: null,
-    owner: deps.owner,
-    createdAt: now,
-    startedAt: now,
-    finishedAt: null,
-    heartbeatAt: now,
-    bytes: 0,
-    retryCount: 0,
-    warnings: [],
-    error: null,
-    result: {},
-  };
+  let run = newRun(deps, request);
+  const { id, createdAt: now } = run;
   let stage: RunStage | null = null;
   let progressAt = Number.NEGATIVE_INFINITY;
+  const announcement = deps.announce(request);
   emit({ type: "started", run });
+
+  /** Records that a stage has begun; the result records how it ended. */
+  function openStage(name: RunStage): (outcome: StageRecord["outcome"], message: string | null) => void {
+    const startedAt = clock.now();
+    const record = (outcome: StageRecord["outcome"], message: string | null): void => {
+      const finishedAt = outcome === "running" ? null : clock.now();
+      const { backupId } = run;
+      const known = backupId === null ? {} : { backupId };
+      emit({ type: "stage", runId: id, record: { stage: name, startedAt, finishedAt, outcome, message }, ...known });
+    };
+    record("running", null);
+    return record;
+  }
+  /** Whoever could not be told is no fault of the run: a line in its log, but none of its warnings. */
+  function logProblems(problems: readonly string[]): void {
+    problems.forEach((problem) => active.log("warn", problem));
+  }
 
   const active: ActiveRun = {
     id,
@@ -79,14 +79,7 @@ export async function executeRun(
     async stage(name, body) {
       const outer = stage;
       stage = name;
-      const startedAt = clock.now();
-      const record = (outcome: StageRecord["outcome"], message: string | null): void => {
-        const finishedAt = outcome === "running" ? null : clock.now();
-        const { backupId } = run;
-        const known = backupId === null ? {} : { backupId };
-        emit({ type: "stage", runId: id, record: { stage: name, startedAt, finishedAt, outcome, message }, ...known });
-      };
-      record("running", null);
+      const record = openStage(name);
       try {
         const result = await body();
         record("succeeded", null);
@@ -119,6 +112,11 @@ export async function executeRun(
       };
       emit({ type: "progress", runId: id, progress });
     },
+    warnLate(thresholdMs, message) {
+      active.warn(message);
+      const elapsedMs = clock.now() - now;
+      void announcement?.late(run, { elapsedMs, thresholdMs, stage, message }).then(logProblems);
+    },
     update(changes) {
       run = { ...run, ...changes };
     },
@@ -127,6 +125,12 @@ export async function executeRun(
     },
   };
 
+  if (announcement?.tellsStart === true) {
+    const record = openStage("notify_started");
+    const problems = await announcement.start(run);
+    logProblems(problems);
+    record(problems.length === 0 ? "succeeded" : "failed", problems[0] ?? null);
+  }
   try {
     await work(active);
     run = { ...run, status: "succeeded", stage: null };
@@ -145,8 +149,60 @@ export async function executeRun(
     active.log("error", failure.message);
   }
   run = { ...run, finishedAt: clock.now(), heartbeatAt: clock.now() };
+  if (announcement === undefined) {
+    emit({ type: "finished", run });
+    return run;
+  }
+  const record = openStage("notify");
+  const problems = [...(await announcement.keepEnd(run))];
   emit({ type: "finished", run });
+  problems.push(...(await announcement.deliver()));
+  logProblems(problems);
+  record(problems.length === 0 ? "succeeded" : "failed", problems[0] ?? null);
   return run;
+}
+
+/** What has to succeed before a run can begin: whoever waits for the run is told when it does not. Rethrows. */
+export async function tellUnlessBegun<T>(deps: RunDeps, request: RunRequest, prepare: () => Promise<T>): Promise<T> {
+  try {
+    return await prepare();
+  } catch (error) {
+    const { code, message, hint = null } = toAppError(error);
+    const run = newRun(deps, request);
+    const announcement = deps.announce(request);
+    await announcement?.keepEnd({
+      ...run,
+      status: "failed",
+      finishedAt: run.createdAt,
+      error: { code, stage: "notify_started", message, hint },
+    });
+    await announcement?.deliver();
+    throw error;
+  }
+}
+
+function newRun(deps: RunDeps, request: RunRequest): Run {
+  const now = deps.clock.now();
+  return {
+    id: formatUuid(deps.random(16)),
+    project: request.project,
+    kind: request.kind,
+    status: "running",
+    partial: false,
+    trigger: request.trigger,
+    stage: null,
+    backupId: null,
+    owner: deps.owner,
+    createdAt: now,
+    startedAt: now,
+    finishedAt: null,
+    heartbeatAt: now,
+    bytes: 0,
+    retryCount: 0,
+    warnings: [],
+    error: null,
+    result: {},
+  };
 }
 
 /** After a cancel whatever broke is a consequence of it: the run was cancelled, not failed. */

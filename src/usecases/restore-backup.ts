@@ -6,7 +6,7 @@ import type { Project, SourceSpec } from "../domain/project/project.ts";
 import type { Run } from "../domain/run/run.ts";
 import type { RestoreMode, RestoreOptions, TargetState } from "../ports/source.ts";
 import type { Deps } from "./deps.ts";
-import { executeRun, type ActiveRun } from "./execute-run.ts";
+import { executeRun, tellUnlessBegun, type ActiveRun } from "./execute-run.ts";
 import { findBackup, type FoundBackup } from "./find-backup.ts";
 import { holdForReading } from "./hold-for-reading.ts";
 import { readProvenManifest } from "./open-decipher.ts";
@@ -47,10 +47,9 @@ export interface RestoreBackupRequest {
 /** Throws `lock_held` when another run works on the target's project. */
 export async function restoreBackup(deps: Deps, request: RestoreBackupRequest): Promise<Run> {
   const { targetProject, signal } = request;
-  await using _lock = await deps.lock.acquire(targetProject.name, "restore");
-  return await executeRun(deps, { project: targetProject.name, kind: "restore", trigger: "manual", signal }, (run) =>
-    run.stage("restore", () => restore(deps, run, request)),
-  );
+  const run = { project: targetProject.name, kind: "restore", trigger: "manual", signal } as const;
+  await using _lock = await tellUnlessBegun(deps, run, () => deps.lock.acquire(targetProject.name, "restore"));
+  return await executeRun(deps, run, (active) => active.stage("restore", () => restore(deps, active, request)));
 }
 
 async function restore(deps: Deps, run: ActiveRun, request: RestoreBackupRequest): Promise<void> {

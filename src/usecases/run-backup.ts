@@ -8,7 +8,7 @@ import type { Run } from "../domain/run/run.ts";
 import { attemptBackup, type AttemptResult } from "./attempt-backup.ts";
 import type { Deps } from "./deps.ts";
 import { drillBackup } from "./drill-backup.ts";
-import { executeRun, type ActiveRun } from "./execute-run.ts";
+import { executeRun, tellUnlessBegun, type ActiveRun } from "./execute-run.ts";
 import type { SinkFailure } from "./fan-out.ts";
 import { openProject, type OpenedProject } from "./open-project.ts";
 import { formatBytes, preflight, type PreflightResult } from "./preflight.ts";
@@ -34,11 +34,10 @@ const hookGraceMs = 300_000;
 /** Throws `lock_held` when another run of the project is on; every other failure is in the returned run. */
 export async function runBackup(deps: Deps, request: BackupRequest): Promise<Run> {
   const { project, signal } = request;
-  await using _lock = await deps.lock.acquire(project.name, "backup");
   const trigger = request.schedule?.name ?? "manual";
-  return await executeRun(deps, { project: project.name, kind: "backup", trigger, signal }, (run) =>
-    backUp(deps, run, request),
-  );
+  const run = { project: project.name, kind: "backup", trigger, signal } as const;
+  await using _lock = await tellUnlessBegun(deps, run, () => deps.lock.acquire(project.name, "backup"));
+  return await executeRun(deps, run, (active) => backUp(deps, active, request));
 }
 
 async function backUp(deps: Deps, run: ActiveRun, request: BackupRequest): Promise<void> {
@@ -211,9 +210,8 @@ function warnWhenLate(run: ActiveRun, project: Project): () => void {
   const { timeoutMs } = project;
   if (timeoutMs === null) return () => {};
   const timer = setTimeout(() => {
-    run.warn(
-      `the backup of ${project.name} takes longer than timeout_minutes (${Math.round(timeoutMs / 60_000)}); it goes on`,
-    );
+    const minutes = Math.round(timeoutMs / 60_000);
+    run.warnLate(timeoutMs, `the backup of ${project.name} takes longer than timeout_minutes (${minutes}); it goes on`);
   }, timeoutMs);
   return () => clearTimeout(timer);
 }

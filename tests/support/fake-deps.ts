@@ -19,12 +19,14 @@ import {
   type MemoryState,
 } from "../../src/adapters/state-store/memory/index.ts";
 import { AppError } from "../../src/domain/error.ts";
-import type { Project, Settings } from "../../src/domain/project/project.ts";
+import type { ChannelSpec, Project, Settings } from "../../src/domain/project/project.ts";
+import { routesOf } from "../../src/domain/notification/route.ts";
 import type { RunEvent } from "../../src/domain/run/run.ts";
 import type { Cipher } from "../../src/ports/cipher.ts";
 import type { HookRequest, HookResult } from "../../src/ports/hook.ts";
 import type { Notice } from "../../src/domain/notification/notice.ts";
 import type { StateStore } from "../../src/ports/state-store.ts";
+import { announceRun } from "../../src/usecases/announce-run.ts";
 import type { CrashPoint, Deps } from "../../src/usecases/deps.ts";
 import { recordRunEvents } from "../../src/usecases/record-run-events.ts";
 import { createFakeClock, type FakeClock } from "./fake-clock.ts";
@@ -71,7 +73,7 @@ export interface TestDeps {
     onState: (method: string) => void | Promise<void>;
     cipher?: () => Promise<Cipher>;
     openStorage: (name: string) => void;
-    notify: (notice: Notice) => void;
+    notify: (notice: Notice, channel: ChannelSpec) => void | Promise<void>;
   };
   store(name: string): FakeStore;
   repository(name: string): FakeRepository;
@@ -195,11 +197,24 @@ export function openTestDeps(options: TestDepsOptions = {}): TestDeps {
       if (knobs.cipher !== undefined) return knobs.cipher();
       return openAes({}, { tmpDir: "/nowhere", tools: {}, defaultKey: async () => ({ secret: key, keyId: "test" }) });
     },
+    announce({ project, kind, trigger }) {
+      const routes = routesOf(world.project, []);
+      if (routes.length === 0 || trigger === "safety") return undefined;
+      const around = {
+        timeZone: deps.settings.timeZone,
+        retryCount: deps.settings.retryCount,
+        database: project,
+        isEncrypted: world.project.encryption !== null,
+        isVerified: world.project.verification.enabled,
+        usesRestic: false,
+      };
+      return announceRun({ ...deps, redact: (text) => text }, { kind, routes, around });
+    },
     async openNotifier(channel) {
       return {
         type: channel.type,
         async send(notice) {
-          knobs.notify(notice);
+          await knobs.notify(notice, channel);
           notices.push(notice);
         },
       };
@@ -248,8 +263,8 @@ export function openTestDeps(options: TestDepsOptions = {}): TestDeps {
     flush: () => recorder.flush(),
     log: () => events.flatMap((event) => (event.type === "log" ? [`${event.line.level}: ${event.line.message}`] : [])),
     loseState() {
-      for (const map of [memory.runs, memory.stages, memory.logs, memory.backups, ...Object.values(memory.schedules)])
-        map.clear();
+      const { runs, stages, logs, backups, outbox, schedules } = memory;
+      for (const map of [runs, stages, logs, backups, outbox, ...Object.values(schedules)]) map.clear();
     },
   };
   return world;

@@ -25,14 +25,14 @@ describe("problems inside the blocks of technologies and channels have their pla
       "2:5",
       "notifications[0].on",
       'the key "on" is missing',
-      "write on: [failure], [success] or [both]",
+      "write on: [failure], [success], [both] or [all]",
     ],
     [
       "a wrong on",
       'notifications:\n  - { type: webhook, on: [failed], config: { url: "${U}" } }\n',
       "2:27",
       "notifications[0].on[0]",
-      'on[0] must be one of success, failure, both, not "failed"',
+      'on[0] must be one of success, failure, both, all, not "failed"',
       undefined,
     ],
     [

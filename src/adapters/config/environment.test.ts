@@ -2,8 +2,10 @@ import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { join } from "node:path";
 import { AppError, toAppError } from "../../domain/error.ts";
+import { routesOf } from "../../domain/notification/route.ts";
 import type { ConfigProblem } from "../../domain/project/project.ts";
 import { createSandbox, errorsOf, loadText, problemsOf, testRegistries } from "../../../tests/support/configuration.ts";
+import { notifierDefinitions } from "../notifier/index.ts";
 import { loadConfiguration, loadSettingsOnly } from "./load-configuration.ts";
 import { formatEnvValue, parseEnvFile } from "./parse-env-file.ts";
 
@@ -289,7 +291,7 @@ describe("fallbacks of the environment", () => {
         name: "default",
         type: "slack",
         settings: { webhook_url: env.SLACK_WEBHOOK_URL },
-        on: ["both"],
+        on: ["all"],
         projects: ["shop"],
       },
     ]);
@@ -299,6 +301,66 @@ describe("fallbacks of the environment", () => {
     expect(await errorsOf(only(), { env: { NOTIFICATION_TYPE: "slack" } })).toEqual([
       '1:1 the key "webhook_url" is missing',
     ]);
+  });
+
+  test("a project's own channel wins, then those of the file that speak of it, then NOTIFICATION_TYPE", async () => {
+    const env = { NOTIFICATION_TYPE: "slack", SLACK_WEBHOOK_URL: "https://hooks.example.test/x", U: "https://e.test" };
+    const shared = (projects: string): string =>
+      `notifications:\n  - { type: webhook, on: both, projects: ${projects}, config: { url: "\${U}" } }\n`;
+    const channelsOf = async (text: string): Promise<readonly string[]> => {
+      const { projects, channels } = await load(env, text);
+      return routesOf(projects[0]!, channels).map(({ key, channel }) => `${key} ${channel.type}`);
+    };
+    const own = '    notification: { type: webhook, config: { url: "${U}" } }\n';
+    expect(await channelsOf(only(own) + shared("[]"))).toEqual(["shop/webhook webhook"]);
+    expect(await channelsOf(only() + shared("[]"))).toEqual(["*/webhook webhook"]);
+    expect(await channelsOf(only() + shared("[shop]"))).toEqual(["*/webhook webhook"]);
+    const two =
+      only() + "  - { name: blog, assets: { paths: [/srv] }, retention: { keep_last: 1 } }\n" + shared("[blog]");
+    expect(await channelsOf(two)).toEqual(["shop/default slack"]);
+  });
+
+  test.each([
+    ["email", { SMTP_PASSWORD: "canary-one" }, "canary-one"],
+    ["email", { EMAIL_PASSWORD: "canary-two" }, "canary-two"],
+    ["email", { SMTP_PASSWORD: "canary-one", EMAIL_PASSWORD: "canary-two" }, "canary-one"],
+  ])("mail by %s takes its password from %p", async (type, passwords, expected) => {
+    const mail = { SMTP_HOST: "h", SMTP_PORT: "587", SMTP_USER: "u", EMAIL_FROM: "a@b.test", EMAIL_TO: "c@d.test" };
+    const { configuration } = await loadText(only(), {
+      env: { NOTIFICATION_TYPE: type, ...mail, ...passwords },
+      registries: { ...testRegistries, notifiers: notifierDefinitions },
+    });
+    expect(configuration.projects[0]?.channels[0]).toMatchObject({
+      type,
+      on: ["all"],
+      settings: { smtp_host: "h", smtp_port: 587, user: "u", password: expected, smtp_secure: true },
+    });
+    expect(configuration.secrets).toContain(expected);
+  });
+
+  test.each([
+    ["discord", { DISCORD_WEBHOOK_URL: "https://d.test/canary" }],
+    ["telegram", { TELEGRAM_BOT_TOKEN: "1:canary", TELEGRAM_CHAT_ID: "42" }],
+    ["ntfy", { NTFY_TOPIC: "canary" }],
+    ["pagerduty", { PAGERDUTY_ROUTING_KEY: "canary0123456789" }],
+    ["heartbeat", { HEARTBEAT_URL: "https://h.test/canary" }],
+  ])("NOTIFICATION_TYPE=%s", async (type, env) => {
+    const { configuration } = await loadText(only(), {
+      env: { NOTIFICATION_TYPE: type, ...env },
+      registries: { ...testRegistries, notifiers: notifierDefinitions },
+    });
+    expect(configuration.projects[0]?.channels[0]).toMatchObject({ type, name: "default" });
+    expect(configuration.secrets.some((secret) => secret.includes("canary"))).toBe(true);
+  });
+
+  test("a channel that follows a state needs no on, and failures may have to come in a row", async () => {
+    const text =
+      only() +
+      'notifications:\n  - { type: heartbeat, config: { url: "${U}" } }\n' +
+      '  - { type: webhook, on: failure, after_failures: 3, config: { url: "${U}" } }\n';
+    const registries = { ...testRegistries, notifiers: notifierDefinitions };
+    const { configuration } = await loadText(text, { env: { U: "https://e.test" }, registries });
+    expect(configuration.channels).toMatchObject([{ on: ["all"] }, { on: ["failure"], afterFailures: 3 }]);
   });
 
   test("RESTIC_PASSWORD and the storage box complete a restic block", async () => {

@@ -174,14 +174,20 @@ export const ChannelSlot = z.looseObject({ type: z.string().min(1), config: z.lo
 export const StorageSlot = z.looseObject({ name: Name, type: z.string().min(1), default: z.boolean().default(false) });
 export const ConnectionSlot = z.looseObject({});
 
-export const outcomes = ["success", "failure", "both"] as const;
+export const outcomes = ["success", "failure", "both", "all"] as const;
 export const Outcomes = z
   .union([z.enum(outcomes), z.array(z.enum(outcomes)).min(1)])
-  .describe("Ends of a run that are told: success, failure, both");
+  .describe("What is told: success, failure (and warnings), both; all: also starts and daily summaries");
 
 export const channelKeys = {
   name: Name.optional().describe("Name of the channel; default: its type"),
   on: Outcomes.optional(),
+  after_failures: z
+    .int()
+    .min(1)
+    .max(1_000)
+    .optional()
+    .describe("Failures are told from this one in a row on; default: 1"),
 } as const;
 
 const resticKeys = {

@@ -39,7 +39,7 @@ export function configJsonSchema(registries: Registries): Json {
     projects: z.array(z.strictObject(projectKeys)).optional().describe("What is protected together"),
     databases: z.array(z.strictObject(databaseKeys)).optional().describe("Databases, in the short form"),
     notifications: z
-      .array(ChannelSlot.extend({ ...channelKeys, on: channelKeys.on.unwrap(), projects: names }))
+      .array(ChannelSlot.extend({ ...channelKeys, projects: names }))
       .optional()
       .describe("Channels for all projects or some"),
     tools: z.strictObject(toolKeys).optional().describe("Where client programs are; comes before every search"),

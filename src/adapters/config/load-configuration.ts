@@ -103,8 +103,8 @@ function readParts(draft: Draft, value: unknown): Omit<Configuration, "path" | "
       ? undefined
       : readFields(draft, toolKeys, file["tools"], ["tools"]);
   const storages = readStorages(draft, file["storage"]);
-  const { projects, restic } = readProjects(draft, file, storages);
   const channels = readChannels(draft, file["notifications"], namesIn(file));
+  const { projects, restic } = readProjects(draft, file, { storages, channels });
   const used = new Set(projects.flatMap((project) => project.storages));
   const named = {
     pgBinDir: tools?.pg_bin_dir,

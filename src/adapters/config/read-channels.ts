@@ -1,6 +1,6 @@
 // Channels: `notifications:` of the file, a project's own, and the one that the environment gives to the others.
 
-import type { ChannelSpec } from "../../domain/project/project.ts";
+import type { ChannelOutcome, ChannelSpec } from "../../domain/project/project.ts";
 import { checkBlock } from "./check-block.ts";
 import { checkReference, checkSettings, isMapping, locatorAt, readFields, readList, type Draft } from "./draft.ts";
 import { ChannelSlot, channelKeys } from "./file-schema.ts";
@@ -18,11 +18,11 @@ export function readChannels(draft: Draft, value: unknown, projects: readonly st
     const fields = readFields(draft, { ...ChannelSlot.shape, ...channelKeys, projects: projectNames }, entry, at);
     if (fields === undefined || !isMapping(entry)) continue;
     const locator = locatorAt(draft, at);
-    if (entry["on"] === undefined) {
+    if (entry["on"] === undefined && !followsState(draft, fields.type)) {
       draft.problems.error(
         locator.locate(["on"], "key"),
         'the key "on" is missing',
-        "write on: [failure], [success] or [both]",
+        "write on: [failure], [success], [both] or [all]",
       );
     }
     fields.projects?.forEach((name, index) =>
@@ -35,7 +35,7 @@ export function readChannels(draft: Draft, value: unknown, projects: readonly st
       name: freeName(draft, fields.name, fields.type, channels, at),
       type: fields.type,
       settings,
-      on: asList(fields.on),
+      ...whatIsHeard(fields),
       projects: fields.projects ?? [],
     });
   }
@@ -56,7 +56,7 @@ export function readProjectChannels(
     if (fields?.type === undefined || !isMapping(entry)) continue;
     const settings = readChannelSettings(draft, fields.type, entry, entryAt);
     const name = freeName(draft, fields.name, fields.type, channels, entryAt);
-    channels.push({ name, type: fields.type, settings, on: asList(fields.on), projects: [project] });
+    channels.push({ name, type: fields.type, settings, ...whatIsHeard(fields), projects: [project] });
   }
   return channels;
 }
@@ -100,37 +100,52 @@ function freeName(
   return name;
 }
 
-function asList(
-  on: "success" | "failure" | "both" | readonly ("success" | "failure" | "both")[] | undefined,
-): ChannelSpec["on"] {
-  if (on === undefined) return ["both"];
-  return typeof on === "string" ? [on] : on;
+function whatIsHeard(fields: {
+  readonly on?: ChannelOutcome | readonly ChannelOutcome[] | undefined;
+  readonly after_failures?: number | undefined;
+}): Pick<ChannelSpec, "on" | "afterFailures"> {
+  const { on = "all", after_failures: afterFailures } = fields;
+  return {
+    on: typeof on === "string" ? [on] : on,
+    ...(afterFailures === undefined ? {} : { afterFailures }),
+  };
 }
 
-/** Variables of the channel that NOTIFICATION_TYPE names. */
-const channelVariables: Readonly<Record<string, Readonly<Record<string, string>>>> = {
-  slack: { webhook_url: "SLACK_WEBHOOK_URL" },
-  webhook: { url: "WEBHOOK_URL" },
+/** Such a channel has to hear of good and bad, so `on` may be left out. */
+function followsState(draft: Draft, type: string | undefined): boolean {
+  return notifierKind(draft.registries).registered.some((one) => one.type === type && one.followsState === true);
+}
+
+/** Variables of the channel that NOTIFICATION_TYPE names, by setting: the first that is set counts. */
+const channelVariables: Readonly<Record<string, Readonly<Record<string, readonly string[]>>>> = {
+  slack: { webhook_url: ["SLACK_WEBHOOK_URL"] },
+  webhook: { url: ["WEBHOOK_URL"] },
   email: {
-    smtp_host: "SMTP_HOST",
-    smtp_port: "SMTP_PORT",
-    smtp_secure: "SMTP_SECURE",
-    user: "SMTP_USER",
-    password: "EMAIL_PASSWORD",
-    from: "EMAIL_FROM",
-    to: "EMAIL_TO",
+    smtp_host: ["SMTP_HOST"],
+    smtp_port: ["SMTP_PORT"],
+    smtp_secure: ["SMTP_SECURE"],
+    user: ["SMTP_USER"],
+    password: ["SMTP_PASSWORD", "EMAIL_PASSWORD"],
+    from: ["EMAIL_FROM"],
+    to: ["EMAIL_TO"],
   },
+  discord: { webhook_url: ["DISCORD_WEBHOOK_URL"] },
+  telegram: { bot_token: ["TELEGRAM_BOT_TOKEN"], chat_id: ["TELEGRAM_CHAT_ID"] },
+  ntfy: { url: ["NTFY_URL"], topic: ["NTFY_TOPIC"], token: ["NTFY_TOKEN"] },
+  pagerduty: { routing_key: ["PAGERDUTY_ROUTING_KEY"] },
+  heartbeat: { url: ["HEARTBEAT_URL"] },
 };
 
-/** The channel of projects without `notification`; undefined when NOTIFICATION_TYPE is not set or `none`. */
+/** The channel of projects that no other speaks of; undefined when NOTIFICATION_TYPE is not set or `none`. */
 export function readFallbackChannel(draft: Draft): Omit<ChannelSpec, "projects"> | undefined {
   const type = draft.environment.find("NOTIFICATION_TYPE")?.trim();
   if (type === undefined || type === "" || type === "none") return undefined;
-  const names = channelVariables[type] ?? {};
+  const names: Record<string, string> = {};
   const settings: Record<string, unknown> = {};
-  for (const [key, name] of Object.entries(names)) {
-    const text = draft.environment.find(name)?.trim();
-    if (text !== undefined && text !== "") settings[key] = text;
+  for (const [key, candidates] of Object.entries(channelVariables[type] ?? {})) {
+    const isSet = (name: string): boolean => (draft.environment.find(name)?.trim() ?? "") !== "";
+    names[key] = candidates.find(isSet) ?? candidates[0]!;
+    if (isSet(names[key])) settings[key] = draft.environment.find(names[key])?.trim();
   }
   const kind = notifierKind(draft.registries);
   const definition = kind.registered.find((one) => one.type === type);
@@ -140,5 +155,5 @@ export function readFallbackChannel(draft: Draft): Omit<ChannelSpec, "projects">
     definition === undefined
       ? checkSettings(draft, kind, type, { value: settings, locator }, typeLocator)
       : checkBlock(draft, definition.config, settings, locator);
-  return { name: "default", type, settings: checked, on: ["both"] };
+  return { name: "default", type, settings: checked, on: ["all"] };
 }

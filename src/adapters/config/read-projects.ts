@@ -1,6 +1,7 @@
 // `projects:` (document 1) and `databases:` (document 4), both normalised into domain projects.
 
 import type {
+  ChannelSpec,
   CompressionSpec,
   HooksSpec,
   Project,
@@ -47,7 +48,11 @@ const documentOne = {
 const documentFour = { ...databaseKeys, assets: open, notification: open, backup: open };
 const backupKeys = { ...databaseKeys.backup.unwrap().shape, encryption: open };
 
-export function readProjects(draft: Draft, file: Readonly<Record<string, unknown>>, storages: Storages): Projects {
+export function readProjects(
+  draft: Draft,
+  file: Readonly<Record<string, unknown>>,
+  { storages, channels }: { readonly storages: Storages; readonly channels: readonly ChannelSpec[] },
+): Projects {
   const projects: Project[] = [];
   const restic: StorageSpec[] = [];
   const keep = (project: Project | undefined, at: KeyPath): void => {
@@ -89,6 +94,7 @@ export function readProjects(draft: Draft, file: Readonly<Record<string, unknown
       database,
       hasDatabase: fields.database !== undefined,
       storages,
+      channels,
       restic: own?.storage?.name,
     });
     keep(project === undefined || own === undefined ? project : { ...project, snapshotMode: own.snapshotMode }, at);
@@ -109,7 +115,7 @@ export function readProjects(draft: Draft, file: Readonly<Record<string, unknown
       encryptionAt: [...at, "backup", "encryption"],
       storageAt: [...at, "backup", "storage"],
     };
-    keep(buildProject(draft, made, { at, database, hasDatabase: true, storages, restic: undefined }), at);
+    keep(buildProject(draft, made, { at, database, hasDatabase: true, storages, channels, restic: undefined }), at);
   }
   return { projects, restic };
 }
@@ -141,6 +147,8 @@ interface Surroundings {
   /** Also true when the block is there and has faults. */
   readonly hasDatabase: boolean;
   readonly storages: Storages;
+  /** Channels of the whole file. */
+  readonly channels: readonly ChannelSpec[];
   /** The storage of the project's own `restic` block. */
   readonly restic: string | undefined;
 }
@@ -162,7 +170,7 @@ function buildProject(draft: Draft, made: Made, around: Surroundings): Project |
   const name = made.name ?? "";
   const channels =
     made.notification === undefined
-      ? fallbackChannels(draft, name)
+      ? fallbackChannels(draft, name, around.channels)
       : readProjectChannels(draft, made.notification, [...at, "notification"], name);
   const verification = verificationOf(draft, made.verification, database, [...at, "verification"]);
   const retention = retentionOf(made.retention);
@@ -234,7 +242,8 @@ function warnOfFallback(draft: Draft, made: Made, storages: Storages, at: KeyPat
   );
 }
 
-function fallbackChannels(draft: Draft, project: string): Project["channels"] {
+function fallbackChannels(draft: Draft, project: string, shared: readonly ChannelSpec[]): Project["channels"] {
+  if (shared.some(({ projects }) => projects.length === 0 || projects.includes(project))) return [];
   const channel = readFallbackChannel(draft);
   return channel === undefined ? [] : [{ ...channel, projects: [project] }];
 }

@@ -15,6 +15,7 @@ export interface Registries {
 }
 
 export interface TypedSchema {
+  readonly followsState?: true;
   readonly type: string;
   readonly config: z.ZodType;
 }

@@ -40,10 +40,11 @@ export function showConfiguration(configuration: Configuration, { project, regis
     const schema = [...kind.registered, ...(kind.planned ?? [])].find(({ type }) => type === spec.type)?.config;
     return maskSettings(schema, spec.settings, secrets);
   };
-  const showChannel = ({ name, type, on, projects, settings }: ChannelSpec): unknown => ({
+  const showChannel = ({ name, type, on, afterFailures, projects, settings }: ChannelSpec): unknown => ({
     name,
     type,
     on: [...on],
+    ...(afterFailures === undefined ? {} : { after_failures: afterFailures }),
     ...(projects.length === 0 ? {} : { projects: [...projects] }),
     config: settingsOf(notifierKind(registries), { type, settings }),
   });

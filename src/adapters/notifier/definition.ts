@@ -11,5 +11,7 @@ export interface NotifierDefinition<Config = any> {
   readonly type: string;
   /** Fields that hold a secret carry `.meta({ secret: true })`. */
   readonly config: z.ZodType<Config>;
+  /** The receiver follows a state (an incident is open, a job is alive): without `on` it hears everything. */
+  readonly followsState?: true;
   load(): Promise<NotifierModule<Config>>;
 }

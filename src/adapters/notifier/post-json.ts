@@ -1,4 +1,4 @@
-// One POST of JSON to a hook. Messages name the host only: the rest of a hook's address is its secret.
+// One request to a hook. Messages name the host only: the rest of a hook's address is its secret.
 
 import { AppError } from "../../domain/error.ts";
 
@@ -14,6 +14,16 @@ export interface PostRequest {
 
 /** Resolves when the server answered 2xx; throws `notification_failed`, or the signal's reason. */
 export async function postJson(request: PostRequest): Promise<void> {
+  const headers = { "content-type": "application/json; charset=utf-8", ...request.headers };
+  await post({ ...request, headers, body: JSON.stringify(request.body) });
+}
+
+/** The same with a body of plain text. */
+export async function postText(request: PostRequest & { readonly body: string }): Promise<void> {
+  await post({ ...request, headers: { "content-type": "text/plain; charset=utf-8", ...request.headers } });
+}
+
+async function post(request: PostRequest & { readonly body: string }): Promise<void> {
   request.signal.throwIfAborted();
   const { address, login } = splitLogin(request.url);
   const timeout = AbortSignal.timeout(request.timeoutMs ?? postTimeoutMs);
@@ -23,8 +33,8 @@ export async function postJson(request: PostRequest): Promise<void> {
       method: "POST",
       // A redirect would carry the text and the headers to a place that nobody configured.
       redirect: "manual",
-      headers: { "content-type": "application/json; charset=utf-8", ...login, ...request.headers },
-      body: JSON.stringify(request.body),
+      headers: { ...login, ...request.headers },
+      body: request.body,
       signal: AbortSignal.any([request.signal, timeout]),
     });
   } catch {
@@ -38,11 +48,23 @@ export async function postJson(request: PostRequest): Promise<void> {
   }
   await response.body?.cancel().catch(() => {});
   if (response.ok) return;
+  const retryAfterMs = parseRetryAfter(response.headers.get("retry-after"));
   throw new AppError("notification_failed", `could not notify ${address.origin}: it answered ${response.status}`, {
     hint: hintFor(response.status),
-    retryable: response.status === 429 || response.status >= 500,
-    details: { status: response.status },
+    retryable: response.status === 408 || response.status === 429 || response.status >= 500,
+    details: { status: response.status, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) },
   });
+}
+
+/** Seconds, or a date. */
+function parseRetryAfter(header: string | null): number | undefined {
+  if (header === null) return undefined;
+  const isSeconds = /^\d+(\.\d+)?$/.test(header.trim());
+  // What is no date of HTTP is read as some year or other.
+  const isDate = /^[A-Za-z]{3},? /.test(header.trim());
+  const dateMs = isDate ? Date.parse(header) - Date.now() : Number.NaN;
+  const milliseconds = isSeconds ? Number(header) * 1000 : dateMs;
+  return Number.isFinite(milliseconds) ? Math.max(0, Math.round(milliseconds)) : undefined;
 }
 
 function splitLogin(url: string): { readonly address: URL; readonly login: Readonly<Record<string, string>> } {

@@ -39,6 +39,7 @@ export const command: CommandAction = async (context, [name], options) => {
     }
   }
   await app.flush();
+  await app.sendWaiting();
   if (context.globals.json && options["dryRun"] !== true) context.terminal.print(JSON.stringify({ runs }));
   return projects.length === 1 ? codes[0]! : exitCodeOfRuns(codes);
 };

@@ -37,6 +37,7 @@ export async function restoreFrom(
     signal: context.signal,
   });
   await app.flush();
+  await app.sendWaiting();
   const files = (run.result["files"] ?? []) as readonly RestoredFile[];
   if (context.globals.json)
     context.terminal.print(JSON.stringify({ runs: [{ ...runToJson(run), files, result: run.result }] }));

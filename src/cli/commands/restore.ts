@@ -44,6 +44,7 @@ export const command: CommandAction = async (context, [project, reference, targe
         signal: context.signal,
       });
   await app.flush();
+  await app.sendWaiting();
   await report(context, app, run, options);
   return exitCodeOfRun(run);
 };

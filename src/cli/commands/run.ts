@@ -52,6 +52,7 @@ export async function runProjects(
     }
   }
   await app.flush();
+  await app.sendWaiting();
   if (context.globals.json) context.terminal.print(JSON.stringify({ runs }));
   if (context.signal.aborted) return exitCodes.cancelled;
   return name === undefined ? exitCodeOfRuns(codes) : codes[0]!;

@@ -1,15 +1,13 @@
 import type { Configuration, Project } from "../../domain/project/project.ts";
+import { routesOf } from "../../domain/notification/route.ts";
 import { checkConnections } from "../../usecases/check-connections.ts";
 import type { CommandAction } from "../command-spec.ts";
 import { exitCodeOf, exitCodes } from "../exit-codes.ts";
 import { paint } from "../paint.ts";
 
-/** Also the channels of the whole file that speak of this project. */
+/** With the channels that its runs notify. */
 function withChannels(configuration: Configuration, project: Project): Project {
-  const shared = configuration.channels.filter(
-    ({ projects }) => projects.length === 0 || projects.includes(project.name),
-  );
-  return { ...project, channels: [...project.channels, ...shared] };
+  return { ...project, channels: routesOf(project, configuration.channels).map(({ channel }) => channel) };
 }
 
 export const command: CommandAction = async (context, [name]) => {

@@ -19,6 +19,7 @@ export const command: CommandAction = async (context, [name, reference], options
     signal: context.signal,
   });
   await app.flush();
+  await app.sendWaiting();
   const results = (run.result["verifications"] ?? []) as readonly Verification[];
   if (context.globals.json)
     context.terminal.print(JSON.stringify({ runs: [{ ...runToJson(run), verifications: results }] }));

@@ -28,11 +28,21 @@ const failing: Readonly<Partial<Record<Run["kind"], string>>> = {
 const warningsShown = 10;
 const longestLine = 1_000;
 
+export interface LateRun {
+  readonly elapsedMs: number;
+  readonly thresholdMs: number;
+  readonly stage: RunStage | null;
+}
+
+export function tellsStart(kind: Run["kind"]): boolean {
+  return told[kind] !== undefined;
+}
+
 export function describeStart(run: Run, around: RunSurroundings): Notice | undefined {
   const word = told[run.kind];
   if (word === undefined) return undefined;
   const text = [`🔄 ${word} started — ${run.project}`, `Time: ${timeText(startOf(run), around.timeZone)}`];
-  return notice(run, "start", run.kind === "backup" ? "backup_started" : "restore_started", text, {
+  return notice(run, "1-start", run.kind === "backup" ? "backup_started" : "restore_started", text, {
     ...identity(run),
     status: "started",
     timestamp: isoText(startOf(run), around.timeZone),
@@ -54,7 +64,7 @@ export function describeEnd(run: Run, around: RunSurroundings): Notice | undefin
     `Duration: ${spanText(durationOf(run))}`,
   ];
   const data = { ...endData(run, around), error_stage: run.error.stage, error_message: run.error.message };
-  return { ...notice(run, "end", failureEvent(run), text, data), outcome: outcomeOf(run) };
+  return { ...notice(run, "3-end", failureEvent(run), text, data), outcome: outcomeOf(run) };
 }
 
 /** Warnings of a run that succeeded all the same, in one message. */
@@ -67,7 +77,7 @@ export function describeWarnings(run: Run, warnings: readonly string[], around: 
     ...warnings.slice(0, warningsShown).map(oneLine),
     ...(more > 0 ? [`and ${more} more`] : []),
   ];
-  return notice(run, "warnings", "backup_warning", text, { ...endData(run, around), warnings });
+  return notice(run, "5-warnings", "backup_warning", text, { ...endData(run, around), warnings });
 }
 
 /** A backup that is there, but did not restore when it was tried. */
@@ -80,16 +90,12 @@ export function describeFailedDrill(run: Run, around: RunSurroundings): Notice |
     `Error: ${oneLine(reason ?? "the backup did not restore")}`,
     `Duration: ${spanText(durationOf(run))}`,
   ];
-  const failed = notice(run, "drill", "verify_failed", text, endData(run, around));
+  const failed = notice(run, "4-drill", "verify_failed", text, endData(run, around));
   return { ...failed, subject: `${run.project}/verify` };
 }
 
 /** A run that takes longer than it should and goes on. */
-export function describeLateRun(
-  run: Run,
-  late: { readonly elapsedMs: number; readonly thresholdMs: number; readonly stage: RunStage | null },
-  around: RunSurroundings,
-): Notice {
+export function describeLateRun(run: Run, late: LateRun, around: RunSurroundings): Notice {
   const word = told[run.kind] ?? "Run";
   const text = [
     `⚠️ ${word} timeout warning — ${run.project}`,
@@ -97,7 +103,7 @@ export function describeLateRun(
     `Current stage: ${stageText(late.stage ?? "dump", around)}`,
     `${word} is still running — this is a warning, not a failure.`,
   ];
-  return notice(run, "late", "backup_warning", text, {
+  return notice(run, "2-late", "backup_warning", text, {
     ...identity(run),
     status: "started",
     current_stage: late.stage,
@@ -113,7 +119,7 @@ function describeSuccess(run: Run, around: RunSurroundings): Notice | undefined 
   const body = run.kind === "backup" ? backupLines(run, around) : restoreLines(run);
   const text = [`✅ ${word} completed — ${run.project}`, ...body, `Duration: ${spanText(durationOf(run))}`];
   const event = run.kind === "backup" ? "backup_success" : "restore_success";
-  return { ...notice(run, "end", event, text, endData(run, around)), outcome: outcomeOf(run) };
+  return { ...notice(run, "3-end", event, text, endData(run, around)), outcome: outcomeOf(run) };
 }
 
 function backupLines(run: Run, around: RunSurroundings): readonly string[] {
@@ -190,6 +196,7 @@ function outcomeOf(run: Run): NoticeOutcome {
   };
 }
 
+/** A run's messages of the same millisecond keep the order of their phases. */
 function notice(
   run: Run,
   phase: string,

@@ -40,7 +40,12 @@ export function redactEvent(event: RunEvent, secrets: readonly string[]): RunEve
       const cleanWarnings = warnings.map((warning) => redact(warning, secrets));
       return {
         ...event,
-        run: { ...event.run, error: cleanError, warnings: cleanWarnings, result: redactValue(result, secrets) },
+        run: {
+          ...event.run,
+          error: cleanError,
+          warnings: cleanWarnings,
+          result: redactValue(result, (text) => redact(text, secrets)),
+        },
       };
     }
     default:
@@ -48,9 +53,10 @@ export function redactEvent(event: RunEvent, secrets: readonly string[]): RunEve
   }
 }
 
-function redactValue<T>(value: T, secrets: readonly string[]): T {
-  if (typeof value === "string") return redact(value, secrets) as T;
-  if (Array.isArray(value)) return value.map((entry) => redactValue(entry, secrets)) as T;
+/** Every text inside, however deep. */
+export function redactValue<T>(value: T, clean: (text: string) => string): T {
+  if (typeof value === "string") return clean(value) as T;
+  if (Array.isArray(value)) return value.map((entry) => redactValue(entry, clean)) as T;
   if (typeof value !== "object" || value === null) return value;
-  return Object.fromEntries(Object.entries(value).map(([key, entry]) => [key, redactValue(entry, secrets)])) as T;
+  return Object.fromEntries(Object.entries(value).map(([key, entry]) => [key, redactValue(entry, clean)])) as T;
 }

@@ -14,6 +14,10 @@ export const EmailConfig = z
       .boolean()
       .default(true)
       .describe("true: TLS or STARTTLS is required; false: plain, and then without a login"),
+    smtp_tls: z
+      .enum(["auto", "implicit", "starttls"])
+      .default("auto")
+      .describe("With smtp_secure: TLS from the start, or by STARTTLS; auto: from the start on port 465"),
     to: z.union([addresses, z.array(address).min(1)]).describe("Receivers: a list, or one text separated by commas"),
     from: address.describe("Sender"),
     user: z.string().min(1).optional().describe("Login; default with a password: the sender's address"),

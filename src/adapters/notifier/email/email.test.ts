@@ -41,6 +41,18 @@ describe("mail", () => {
     expect(server.lines.some((line) => line.startsWith("AUTH"))).toBe(false);
   });
 
+  test("the same message has the same id at every attempt, another one another", async () => {
+    await using server = await startSmtpServer();
+    const mail = open(EmailConfig.parse({ ...base, smtp_port: server.port, smtp_secure: false }));
+    await mail.send(notice, never);
+    await mail.send(notice, never);
+    await mail.send({ ...notice, id: "2" }, never);
+    const ids = server.lines.filter((line) => line.startsWith("Message-ID: <"));
+    expect(ids).toHaveLength(3);
+    expect(ids[0]).toBe(ids[1]!);
+    expect(new Set(ids).size).toBe(2);
+  });
+
   test("a login is never sent to a server without TLS", async () => {
     await using server = await startSmtpServer();
     const error = await failureOf({ ...base, smtp_port: server.port, user: "u", password: canary });

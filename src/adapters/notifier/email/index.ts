@@ -1,5 +1,6 @@
 // Mail by SMTP. A login is only ever sent after TLS is up; the server's certificate is checked.
 
+import { createHash } from "node:crypto";
 import { createTransport } from "nodemailer";
 import { AppError } from "../../../domain/error.ts";
 import { titleOf, type Notice } from "../../../domain/notification/notice.ts";
@@ -30,7 +31,8 @@ export function open(config: EmailConfig): Notifier {
 }
 
 function transportOptions(config: EmailConfig) {
-  const implicitTls = config.smtp_secure && config.smtp_port === 465;
+  const { smtp_tls: tls } = config;
+  const implicitTls = config.smtp_secure && (tls === "auto" ? config.smtp_port === 465 : tls === "implicit");
   return {
     host: config.smtp_host,
     port: config.smtp_port,
@@ -59,6 +61,8 @@ function mailOf(config: EmailConfig, notice: Notice) {
     to: typeof config.to === "string" ? config.to : config.to.join(", "),
     subject: titleOf(notice).slice(0, 200),
     text: notice.text,
+    // The same for every attempt: mail systems drop the second copy of a message.
+    messageId: `<${createHash("sha256").update(notice.id).digest("hex").slice(0, 40)}@backupctl.invalid>`,
   };
 }
 
