@@ -1,6 +1,6 @@
 import { z } from "zod";
 
-const headerValue = z.string().regex(/^[^\0-\u001f\u007f]+$/, "must be one line");
+const headerValue = z.string().regex(/^[^\0\r\n]+$/, "must be one line");
 
 export const NtfyConfig = z
   .strictObject({
