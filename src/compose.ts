@@ -74,7 +74,8 @@ async function openApp(context: CliContext, options: AppOptions): Promise<App> {
     import("./adapters/fallback-journal/file/index.ts"),
   ]);
   const temporary = openTemporaryDirectory(settings.tmpDir, currentOwner());
-  const state = await openState(context, options, settings);
+  const journal = openFileJournal({ baseDir: settings.baseDir });
+  const { state, replay } = await openState(context.terminal.note, options, settings, journal);
   const recorder = recordRunEvents({ state, clock: systemClock }, (error) => {
     context.terminal.note(`warning: the run could not be recorded: ${toAppError(error).message}`);
   });
@@ -93,7 +94,7 @@ async function openApp(context: CliContext, options: AppOptions): Promise<App> {
         shellHooks.run({ ...request, env: { ...referencedVariables(request.command, environment), ...request.env } }),
     },
     state,
-    journal: openFileJournal({ baseDir: settings.baseDir }),
+    journal,
     codecs,
     random: (length) => Uint8Array.from(randomBytes(length)),
     emit(event: RunEvent) {
@@ -183,6 +184,7 @@ async function openApp(context: CliContext, options: AppOptions): Promise<App> {
     redact: (text) => redact(text, secrets),
     async [Symbol.asyncDispose]() {
       await recorder.flush();
+      await replay();
       await state[Symbol.asyncDispose]();
       await temporary[Symbol.asyncDispose]();
     },

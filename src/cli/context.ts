@@ -43,10 +43,11 @@ export interface AppOptions {
   /** `optional`: commands that work without a configuration get an empty one. */
   readonly configuration: "required" | "optional";
   /**
-   * `required` (the default): fails without the state store. `preferred`: a store that cannot be opened is a warning and the
-   * work goes on, for a backup must not fail because its record does. `none`: nothing is opened or stored.
+   * `required` (the default): fails without the state store. `preferred`: a store that is down is a warning and the work goes
+   * on, for a backup must not fail because its record does: it is kept in the fallback journal. `kept`: the same for a process
+   * that stays, whose questions to a store that is down fail. `none`: nothing is opened or stored.
    */
-  readonly state?: "required" | "preferred" | "none";
+  readonly state?: "required" | "preferred" | "kept" | "none";
 }
 
 export interface ConfigTools {

@@ -12,6 +12,8 @@ export interface RunRecorder {
 }
 
 const heartbeatMs = 5_000;
+/** Also while nothing moves: a hook, a drill, a prune. */
+const quietHeartbeatMs = 30_000;
 const linesPerWrite = 200;
 
 export function recordRunEvents(
@@ -22,6 +24,12 @@ export function recordRunEvents(
   let reported = false;
   const pending = new Map<string, LogLine[]>();
   const lastBeat = new Map<string, number>();
+  const timers = new Map<string, ReturnType<typeof setInterval>>();
+
+  function beat(runId: string): void {
+    const heartbeatAt = deps.clock.now();
+    enqueue(() => deps.state.updateRun(runId, { heartbeatAt }));
+  }
 
   function enqueue(write: () => Promise<void>): void {
     chain = chain.then(write).catch((error: unknown) => {
@@ -51,6 +59,7 @@ export function recordRunEvents(
       switch (event.type) {
         case "started":
           enqueue(() => deps.state.createRun(event.run));
+          timers.set(event.run.id, setInterval(() => beat(event.run.id), quietHeartbeatMs).unref());
           return;
         case "stage":
           enqueue(async () => {
@@ -75,6 +84,8 @@ export function recordRunEvents(
           addLine(event.runId, event.line);
           return;
         case "finished": {
+          clearInterval(timers.get(event.run.id));
+          timers.delete(event.run.id);
           const { id, project: _project, kind: _kind, createdAt: _createdAt, ...changes } = event.run;
           enqueue(() => deps.state.updateRun(id, changes));
         }

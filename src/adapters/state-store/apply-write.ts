@@ -24,7 +24,17 @@ export interface WriteTarget extends Pick<
   correctRun(id: string, changes: RunChanges): Promise<void>;
 }
 
+/** Throws a refusal for what can never be done, also for a write that is none. */
 export async function applyWrite(target: WriteTarget, write: AuditWrite): Promise<void> {
+  try {
+    await apply(target, write);
+  } catch (error) {
+    if (!(error instanceof TypeError || error instanceof RangeError)) throw error;
+    throw refusal(`the kept write is damaged: ${error.message}`);
+  }
+}
+
+async function apply(target: WriteTarget, write: AuditWrite): Promise<void> {
   switch (write.op) {
     case "createRun":
       if ((await target.getRun(write.run.id)) === undefined) await target.createRun(write.run);
