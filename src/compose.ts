@@ -18,12 +18,10 @@ import { cipherOfFile, sourceAt } from "./compose/named-elsewhere.ts";
 import { announceRuns, routesOfAll } from "./compose/notifications.ts";
 import { openState } from "./compose/open-state.ts";
 import { findDefinition, loadRegistries } from "./compose/registries.ts";
+import { relieveMemory } from "./compose/relieve-memory.ts";
 import type { Deps } from "./usecases/deps.ts";
 
 declare const BACKUPCTL_VERSION: string | undefined;
-
-/** Above this much resident memory a full collection is worth its time: buffers are freed late otherwise. */
-const memoryThresholdBytes = 128 * 1024 * 1024;
 
 /** How long a command that is done may go on with messages that were left from before. */
 const drainBudgetMs = 10_000;
@@ -166,9 +164,7 @@ async function openApp(context: CliContext, options: AppOptions): Promise<App> {
         hint: `the projects are ${configuration.projects.map((candidate) => candidate.name).join(", ") || "none yet"}`,
       });
     },
-    relieveMemory() {
-      if (process.memoryUsage.rss() > memoryThresholdBytes) Bun.gc(true);
-    },
+    relieveMemory,
     reach: crashAt,
   };
   return {

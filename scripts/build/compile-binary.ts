@@ -17,7 +17,8 @@ export interface CompileRequest {
 
 export async function compileBinary({ outfile, entry, platform }: CompileRequest): Promise<void> {
   await Bun.build({
-    entrypoints: [entry ?? join(root, "src/main.ts")],
+    // Threads are programs of their own, found by their path in the compiled one (adapters/thread/worker-url.ts).
+    entrypoints: [entry ?? join(root, "src/main.ts"), ...(await findWorkers())],
     root: join(root, "src"),
     target: "bun",
     format: "esm",
@@ -42,6 +43,11 @@ export async function compileBinary({ outfile, entry, platform }: CompileRequest
       execArgv: [],
     },
   });
+}
+
+async function findWorkers(): Promise<string[]> {
+  const found = new Bun.Glob("src/**/*-worker.ts").scan({ cwd: root, absolute: true });
+  return (await Array.fromAsync(found)).toSorted();
 }
 
 async function buildConstants(): Promise<Record<string, string>> {

@@ -13,7 +13,7 @@
 import type { ConsistencyPoint, RowCounts, TableCount } from "../domain/backup/manifest.ts";
 import type { ToolDirs } from "../domain/project/project.ts";
 import type { LogLevel } from "../domain/run/run.ts";
-import type { ByteStream } from "./byte-stream.ts";
+import type { ByteStream, StreamDigest } from "./byte-stream.ts";
 
 /** What an adapter may use of the world around it. */
 export interface SourceContext {
@@ -49,6 +49,8 @@ export interface DumpPart {
   /** Format and file extension in one: `dump`, `dir.tar`, `sql`, `globals.sql`, `sqlite`, `files.tar`. */
   readonly format: string;
   readonly stream: ByteStream;
+  /** Its length and hash, after its end, where it is hashed as it is read; else that is left to the reader. */
+  readonly digest?: () => StreamDigest;
 }
 
 /** Facts known once all parts have ended. */

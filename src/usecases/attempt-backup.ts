@@ -31,7 +31,8 @@ export interface AttemptRequest {
   readonly targets: readonly Target[];
   /** When there are any, databases are dumped to a file that feeds everything else. */
   readonly repositories: readonly ReadyRepository[];
-  readonly cipher: Cipher | null;
+  /** Awaited when the first part is there, so that the source can start meanwhile. */
+  readonly cipher: Promise<Cipher | null>;
   readonly infos: ReadonlyMap<string, SourceInfo>;
 }
 
@@ -92,7 +93,10 @@ export async function attemptBackup(deps: Deps, run: ActiveRun, request: Attempt
     if (staged !== null) {
       const mode = project.snapshotMode ?? "combined";
       const described = describe({ stem: staged.stem, sources: staged.sources, parts: staged.parts });
-      manifest = await sealManifest(request.cipher, { ...described, snapshot: { mode, paths: staged.files.paths } });
+      manifest = await sealManifest(await request.cipher, {
+        ...described,
+        snapshot: { mode, paths: staged.files.paths },
+      });
       await staged.writeManifest(manifest);
       const work = { manifest, staged, repositories, verification: staged.verification };
       const outcome = await run.stage("sync", () => syncRepositories(deps, run, work));
@@ -100,7 +104,7 @@ export async function attemptBackup(deps: Deps, run: ActiveRun, request: Attempt
       attempt.failures.push(...outcome.failures);
     }
     if (attempt.targets.length > 0) {
-      const sealed = await sealManifest(request.cipher, describe({ stem, sources, parts: attempt.parts }));
+      const sealed = await sealManifest(await request.cipher, describe({ stem, sources, parts: attempt.parts }));
       committed = await run.stage("sync", () => commitTo(deps, attempt, sealed, synced.length > 0));
       if (committed.length > 0) manifest = sealed;
     }

@@ -31,7 +31,8 @@ export interface Attempt {
 export interface DumpPlan {
   readonly sources: readonly NamedSource[];
   readonly compression: CompressionSpec;
-  readonly cipher: Cipher | null;
+  /** Awaited when the first part is there, so that the source can start meanwhile. */
+  readonly cipher: Promise<Cipher | null>;
   readonly infos: ReadonlyMap<string, SourceInfo>;
   readonly verification: VerificationSpec;
 }
@@ -60,12 +61,13 @@ export async function dumpSources(
       named.source.dump({ rowCounts, signal, onActivity: () => (activeAt = performance.now()) }),
     );
     for await (const part of dump.parts()) {
+      const cipher = await plan.cipher;
       const partName = part.suffix === "" ? named.name : part.suffix;
       const key = formatPartKey(
         attempt.stem,
         part.format,
         deps.codecs[plan.compression.algorithm].extension,
-        plan.cipher?.extension ?? "",
+        cipher?.extension ?? "",
       );
       attempt.keys.push(key);
       let partBytes = 0;
@@ -76,7 +78,7 @@ export async function dumpSources(
         key,
         part,
         compression: plan.compression,
-        cipher: plan.cipher,
+        cipher,
         targets: attempt.targets,
         tags: attempt.tags,
         expectedBytes: plan.infos.get(named.name)?.sizeBytes ?? null,
@@ -121,6 +123,7 @@ export async function verifyAttempt(
   attempt: Attempt,
   described: readonly ManifestSource[],
 ): Promise<void> {
+  const cipher = await plan.cipher;
   let structureChecked = false;
   const failures: SinkFailure[] = [];
   for (const target of attempt.targets) {
@@ -133,7 +136,7 @@ export async function verifyAttempt(
         target,
         level,
         sources: plan.sources,
-        cipher: plan.cipher,
+        cipher,
         facts: (name) => described.find((source) => source.name === name)?.facts ?? {},
         log: run.log,
         signal: run.signal,

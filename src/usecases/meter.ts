@@ -1,7 +1,8 @@
 // Counts and hashes the bytes that pass, without changing them.
 
 import { createHash } from "node:crypto";
-import type { ByteStream } from "../ports/byte-stream.ts";
+import { AppError } from "../domain/error.ts";
+import type { ByteStream, StreamDigest } from "../ports/byte-stream.ts";
 
 export interface Meter {
   readonly bytes: number;
@@ -31,6 +32,22 @@ export function openMeter(onBytes?: (bytes: number) => void): Meter {
         yield chunk;
       }
     },
+  };
+}
+
+/** For a stream that was hashed where it was read: only counts, and takes the hash of exactly as many bytes. */
+export function openDigestMeter(known: () => StreamDigest, onBytes: (bytes: number) => void): Meter {
+  let bytes = 0;
+  return {
+    get bytes() {
+      return bytes;
+    },
+    sha256() {
+      const digest = known();
+      if (digest.bytes === bytes) return digest.sha256;
+      throw new AppError("internal", `${bytes} bytes passed, but ${digest.bytes} were hashed`);
+    },
+    measure: (stream) => countBytes(stream, (total) => onBytes((bytes = total))),
   };
 }
 

@@ -102,10 +102,11 @@ export interface PreflightResult {
   readonly repositories: readonly ReadyRepository[];
   readonly failures: readonly SinkFailure[];
   readonly infos: ReadonlyMap<string, SourceInfo>;
-  readonly cipher: Cipher | null;
+  /** Still being opened and tried: stretching a password takes longer than everything else here. Rejects when the key is unusable. */
+  readonly cipher: Promise<Cipher | null>;
 }
 
-/** Throws when a source does not answer, the key is unusable, or no storage can be written. */
+/** Throws when a source does not answer or no storage can be written. */
 export async function preflight(
   deps: Pick<Deps, "settings">,
   project: Project,
@@ -131,11 +132,9 @@ export async function preflight(
     if (result.error !== null) throw tagStage(result.error, "dump");
     if (result.info !== undefined) infos.set(opened.sources[index]!.name, result.info);
   }
-  const cipher = await openedCipher(opened.cipher);
-  if (cipher !== null) {
-    const result = await checkCipher(cipher, signal);
-    if (result.error !== null) throw tagStage(result.error, "encrypt");
-  }
+  const cipher = provenCipher(opened.cipher, signal);
+  // Whoever needs it awaits it; until then a failure must not count as unhandled.
+  cipher.catch(() => {});
   const targets: Target[] = [];
   const failures: SinkFailure[] = [];
   for (const [index, result] of checks.entries()) {
@@ -159,9 +158,13 @@ export async function preflight(
   );
 }
 
-async function openedCipher(cipher: Promise<Cipher | null>): Promise<Cipher | null> {
+async function provenCipher(opening: Promise<Cipher | null>, signal: AbortSignal): Promise<Cipher | null> {
   try {
-    return await cipher;
+    const cipher = await opening;
+    if (cipher === null) return null;
+    const { error } = await checkCipher(cipher, signal);
+    if (error !== null) throw error;
+    return cipher;
   } catch (error) {
     throw tagStage(error, "encrypt");
   }

@@ -5,7 +5,7 @@ import { AppError, toAppError, type ErrorCode } from "../domain/error.ts";
 import { compareRowCounts } from "../domain/backup/compare-row-counts.ts";
 import type { RowCounts } from "../domain/backup/manifest.ts";
 import type { ByteStream } from "../ports/byte-stream.ts";
-import type { RestoreMode, RestoreOptions, RestorePart, Source, TargetState } from "../ports/source.ts";
+import type { RestoreMode, RestoreOptions, RestorePart, RestoreTarget, Source, TargetState } from "../ports/source.ts";
 import type { Deps } from "./deps.ts";
 import { isGlobals } from "./drill-backup.ts";
 import type { ActiveRun } from "./execute-run.ts";
@@ -33,7 +33,8 @@ export interface RestorePartsRequest {
 }
 
 export interface RestoreOutcome {
-  readonly tables: number;
+  /** Null where nothing was counted. */
+  readonly tables: number | null;
   readonly rows: number | null;
   readonly compared: boolean;
 }
@@ -100,7 +101,7 @@ export async function restoreParts(
     for (const warning of report.warnings) run.warn(warning);
   }
   deps.reach("restore.loaded");
-  const outcome = await compareRows(run, request, await target.countRows(signal));
+  const outcome = await compareRows(run, request, target, signal);
   run.signal.throwIfAborted();
   await target.commit();
   deps.reach("restore.committed");
@@ -141,14 +142,18 @@ export function speaksAgainstCopy({ code }: AppError): boolean {
 
 async function compareRows(
   run: ActiveRun,
-  { rowCounts, options, mode }: RestorePartsRequest,
-  restored: RowCounts["tables"],
+  request: RestorePartsRequest,
+  target: RestoreTarget,
+  signal: AbortSignal,
 ): Promise<RestoreOutcome> {
-  const rows = restored.reduce((sum, table) => sum + table.rows, 0);
-  const outcome = { tables: restored.length, rows: restored.length === 0 ? null : rows };
+  const { rowCounts, options, mode } = request;
   const isWhole =
     !options.schemaOnly && !options.dataOnly && options.tables.length === 0 && mode !== "append" && mode !== "clean";
-  if (rowCounts === null || !isWhole) return { ...outcome, compared: false };
+  // Counting reads every row once more: only for something to compare with.
+  if (rowCounts === null || !isWhole) return { tables: null, rows: null, compared: false };
+  const restored = await target.countRows(signal);
+  const rows = restored.reduce((sum, table) => sum + table.rows, 0);
+  const outcome = { tables: restored.length, rows: restored.length === 0 ? null : rows };
   const differences = compareRowCounts(rowCounts.tables, restored);
   if (differences.length === 0) {
     run.log("info", `${restored.length} tables and ${rows} rows are those of the dump`);

@@ -56,6 +56,8 @@ async function backUp(deps: Deps, run: ActiveRun, request: BackupRequest): Promi
   let preHookStarted = false;
   try {
     if (project.hooks.preBackup !== undefined) {
+      // Nothing is done to the application for a run that cannot encrypt.
+      await ready.cipher;
       preHookStarted = true;
       await run.stage("pre_hook", () => runHook(deps, run, project, "pre", "running", run.signal));
     }
@@ -180,7 +182,7 @@ async function drillAndRecord(
   const held = holdersOf(result);
   const holder = held[0]!;
   const { manifest } = result;
-  const drill = { project, manifest, holder, cipher: ready.cipher, log: run.log, signal: run.signal };
+  const drill = { project, manifest, holder, cipher: await ready.cipher, log: run.log, signal: run.signal };
   const verification = await drillBackup(deps, drill);
   for (const one of held) {
     const storage = one.target.name;

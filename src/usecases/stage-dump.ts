@@ -150,11 +150,11 @@ function replay(deps: Deps, named: NamedSource, { store, plan, parts, dumped, id
   const described = dumped.find(({ name }) => name === named.name);
   if (described === undefined) return named;
   const own = parts.filter((part) => part.source === named.name);
-  const { cipher } = plan;
   const dump: Source["dump"] = async ({ signal }): Promise<Dump> => ({
     serverVersion: described.serverVersion,
     toolVersion: described.toolVersion,
     async *parts() {
+      const cipher = await plan.cipher;
       for (const part of own) {
         const stream = openPlainPart(deps, { store, backupId: id, part, cipher, signal });
         yield { suffix: part.name === named.name ? "" : part.name, format: part.format, stream };

@@ -9,7 +9,7 @@ import type { ObjectStore } from "../ports/object-store.ts";
 import type { DumpPart } from "../ports/source.ts";
 import type { Deps } from "./deps.ts";
 import { fanOut, type SinkFailure } from "./fan-out.ts";
-import { countBytes, openMeter } from "./meter.ts";
+import { countBytes, openDigestMeter, openMeter } from "./meter.ts";
 import { openSinks } from "./open-sinks.ts";
 import { atStage, tagStage } from "./stage-error.ts";
 import { watchStall } from "./watch-stall.ts";
@@ -55,13 +55,15 @@ export async function storePart(
   const codec = deps.codecs[compression.algorithm];
   let compressedBytes = 0;
   let relievedAt = 0;
-  const plain = openMeter((bytes) => {
+  const onBytes = (bytes: number): void => {
     request.onPlainBytes(bytes);
     if (bytes - relievedAt < relieveEveryBytes) return;
     relievedAt = bytes;
     deps.relieveMemory();
     deps.reach("dump.part_half");
-  });
+  };
+  const { digest } = request.part;
+  const plain = digest === undefined ? openMeter(onBytes) : openDigestMeter(digest, onBytes);
   const stored = openMeter();
 
   const opened = await openSinks(request, stallTimeoutMs);

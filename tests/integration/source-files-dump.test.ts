@@ -1,5 +1,6 @@
 // Dumps of trees that change, loop, hide and hold odd things.
 
+import { compileBinary } from "../../scripts/build/compile-binary.ts";
 import { expect, test } from "bun:test";
 import { execFileSync, spawnSync } from "node:child_process";
 import {
@@ -120,10 +121,10 @@ testAsNobody(
      const source = open({ paths: [process.argv[2]], exclude: [] }, { tmpDir: "/nonexistent", tools: {}, log() {} });
      const dump = await source.dump({ rowCounts: "off", signal: new AbortController().signal });
      for await (const part of dump.parts()) for await (const chunk of part.stream);
-     console.log(JSON.stringify((await dump.summary()).warnings));`,
+     console.log(JSON.stringify((await dump.summary()).warnings));
+     await dump[Symbol.asyncDispose]();`,
     );
-    const built = await Bun.build({ entrypoints: [`${program}.ts`], compile: { outfile: program } });
-    expect(built.success).toBe(true);
+    await compileBinary({ outfile: program, entry: `${program}.ts` });
     chmodSync(program, 0o755);
     const child = spawnSync(
       "setpriv",

@@ -1,7 +1,9 @@
 // Cuts a stream into blocks of one size; only the last may be shorter. Blocks are copies in buffers of our own, which
-// the reader gives back, because the runtime frees large buffers late.
+// the reader gives back, because the runtime frees large buffers late. A block of the right size that is owned by its
+// reader is passed on as it is.
 
 import type { ByteStream } from "../../ports/byte-stream.ts";
+import { freeBlock, isOwned } from "./owned-blocks.ts";
 
 export interface BlockPool {
   readonly blockBytes: number;
@@ -16,7 +18,8 @@ export function createBlockPool(blockBytes: number): BlockPool {
     blockBytes,
     take: () => free.pop() ?? new Uint8Array(blockBytes),
     give(block) {
-      free.push(new Uint8Array(block.buffer, 0, blockBytes));
+      if (isOwned(block)) freeBlock(block);
+      else free.push(new Uint8Array(block.buffer, 0, blockBytes));
     },
   };
 }
@@ -26,6 +29,10 @@ export async function* gatherBlocks(stream: ByteStream, pool: BlockPool): ByteSt
   let block = pool.take();
   let filled = 0;
   for await (const chunk of stream) {
+    if (filled === 0 && chunk.length === pool.blockBytes && isOwned(chunk)) {
+      yield chunk;
+      continue;
+    }
     let offset = 0;
     while (offset < chunk.length) {
       const count = Math.min(chunk.length - offset, pool.blockBytes - filled);
@@ -37,6 +44,7 @@ export async function* gatherBlocks(stream: ByteStream, pool: BlockPool): ByteSt
       block = pool.take();
       filled = 0;
     }
+    freeBlock(chunk);
   }
   if (filled > 0) yield block.subarray(0, filled);
 }

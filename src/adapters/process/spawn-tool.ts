@@ -2,10 +2,11 @@
 // argument array and no shell, own process group, tied to our life by setpriv on Linux, stderr drained and capped,
 // stdin closed unless given, and a stdout stream that ends only after the exit status was judged.
 
-import { spawn } from "node:child_process";
+import { spawn, type ChildProcess } from "node:child_process";
 import { existsSync } from "node:fs";
-import type { ByteStream } from "../../ports/byte-stream.ts";
-import { toAppError, type AppError } from "../../domain/error.ts";
+import type { ByteStream, StreamDigest } from "../../ports/byte-stream.ts";
+import { AppError, toAppError } from "../../domain/error.ts";
+import { openRuntimeOutput, openThreadOutput, plainReader, type OutputReader, type ToolOutput } from "./tool-output.ts";
 
 export interface ToolExit {
   readonly code: number | null;
@@ -25,8 +26,10 @@ export interface ToolOptions {
   readonly uid?: number;
   readonly gid?: number;
   readonly stdin?: ByteStream;
-  /** The program writes a lot in small pieces (a dump): it gets a larger output buffer where the system can give it one. */
-  readonly largeOutput?: boolean;
+  /**
+   * The program writes a lot (a dump): where the system can, it gets a larger output buffer, and a thread reads and hashes.
+   */
+  readonly largeOutput?: boolean | OutputReader;
   readonly signal: AbortSignal;
   /** Turns an exit that is not a success into the adapter's error. */
   fail(exit: ToolExit): AppError;
@@ -39,6 +42,8 @@ export interface ToolProcess extends AsyncDisposable {
   readonly pid: number | undefined;
   /** Ends only when the program succeeded, else throws `fail(exit)`. Must be read (or disposed). */
   readonly stdout: ByteStream;
+  /** Of the whole of stdout, after its end; undefined where no thread hashed it. */
+  readonly digest: (() => StreamDigest) | undefined;
   /** Resolves when the program succeeded, else throws; do not use together with `stdout`. */
   succeed(): Promise<ToolExit>;
 }
@@ -48,8 +53,6 @@ const stderrTailBytes = 64 * 1024;
 const pipeGraceMs = 2_000;
 const setprivPath =
   process.platform === "linux" ? ["/usr/bin/setpriv", "/bin/setpriv"].find((path) => existsSync(path)) : undefined;
-
-function keepUnread(): void {}
 
 const stdbufPath =
   process.platform === "linux" ? ["/usr/bin/stdbuf", "/bin/stdbuf"].find((path) => existsSync(path)) : undefined;
@@ -65,22 +68,38 @@ export function toolEnvironment(extra: Readonly<Record<string, string>> = {}): R
   return { ...env, ...extra };
 }
 
+function findThreadOutput({ largeOutput }: ToolOptions): ToolOutput | undefined {
+  if (largeOutput === undefined || largeOutput === false) return undefined;
+  return openThreadOutput(largeOutput === true ? plainReader : largeOutput);
+}
+
 export function spawnTool(options: ToolOptions): ToolProcess {
   const { signal } = options;
   signal.throwIfAborted();
   const buffered =
-    options.largeOutput === true && stdbufPath !== undefined ? [stdbufPath, `-o${outputBufferBytes}`] : [];
+    (options.largeOutput ?? false) !== false && stdbufPath !== undefined ? [stdbufPath, `-o${outputBufferBytes}`] : [];
   const tied = setprivPath === undefined ? [] : [setprivPath, "--pdeathsig", "KILL", "--"];
   const argv = [...tied, ...buffered, options.command, ...options.args];
-  const child = spawn(argv[0]!, argv.slice(1), {
-    cwd: options.cwd,
-    env: toolEnvironment(options.env),
-    uid: options.uid,
-    gid: options.gid,
-    detached: process.platform !== "win32",
-    stdio: [options.stdin === undefined ? "ignore" : "pipe", "pipe", "pipe"],
-    windowsHide: true,
-  });
+  const output = findThreadOutput(options) ?? openRuntimeOutput();
+  const child = start();
+
+  function start(): ChildProcess {
+    try {
+      return spawn(argv[0]!, argv.slice(1), {
+        cwd: options.cwd,
+        env: toolEnvironment(options.env),
+        uid: options.uid,
+        gid: options.gid,
+        detached: process.platform !== "win32",
+        stdio: [options.stdin === undefined ? "ignore" : "pipe", output.stdio, "pipe"],
+        windowsHide: true,
+      });
+    } catch (error) {
+      output.started(undefined, () => {});
+      void output.close();
+      throw error;
+    }
+  }
 
   let stderr = "";
   let pendingLine = "";
@@ -110,7 +129,6 @@ export function spawnTool(options: ToolOptions): ToolProcess {
   const exited = new Promise<ToolExit>((resolve) => {
     const settle = (code: number | null, exitSignal: string | null): void => {
       closed = true;
-      clearTimeout(grace);
       if (pendingLine !== "") options.onStderrLine?.(pendingLine.trimEnd());
       resolve({ code, signal: exitSignal, stderr, startError });
     };
@@ -121,13 +139,10 @@ export function spawnTool(options: ToolOptions): ToolProcess {
     child.on("exit", () => {
       grace = setTimeout(() => killGroup("SIGKILL"), pipeGraceMs);
     });
-    child.stdout!.on("data", () => grace?.refresh());
-    child.stdout!.pause();
-    // The runtime resumes unread pipes when the program exits and would throw away what nobody has asked for yet; a
-    // `readable` listener keeps it.
-    child.stdout!.on("readable", keepUnread);
+    output.started(child, () => grace?.refresh());
     child.on("close", settle);
   });
+  void Promise.all([exited, output.over]).then(() => clearTimeout(grace));
 
   const onAbort = (): void => killGroup("SIGKILL");
   signal.addEventListener("abort", onAbort, { once: true });
@@ -178,8 +193,13 @@ export function spawnTool(options: ToolOptions): ToolProcess {
 
   async function* readStdout(): ByteStream {
     try {
-      for await (const chunk of child.stdout!) yield chunk as Uint8Array;
+      for await (const chunk of output.read()) yield chunk;
     } catch (error) {
+      // What the output's reader has against it counts only when the program itself was content.
+      if (error instanceof AppError) {
+        await judge();
+        throw error;
+      }
       if (!signal.aborted && startError === null) {
         killGroup("SIGKILL");
         await exited;
@@ -192,17 +212,17 @@ export function spawnTool(options: ToolOptions): ToolProcess {
   async function dispose(): Promise<void> {
     signal.removeEventListener("abort", onAbort);
     if (!closed) killGroup("SIGKILL");
-    child.stdout!.destroy();
     child.stdin?.destroy();
+    await output.close();
     await exited;
   }
 
   return {
     pid: child.pid,
     stdout: disposeOnReturn(readStdout(), dispose),
+    digest: output.digest,
     async succeed() {
-      child.stdout!.off("readable", keepUnread);
-      child.stdout!.resume();
+      output.drain();
       return judge();
     },
     [Symbol.asyncDispose]: dispose,

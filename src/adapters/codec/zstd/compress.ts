@@ -8,7 +8,7 @@ import { mapInOrder } from "../../bytes/map-in-order.ts";
 import { checksumDescriptorBit } from "./frame.ts";
 
 export const framePlainBytes = 2 * 1024 * 1024;
-const parallelFrames = 2;
+const parallelFrames = 3;
 const descriptorAt = 4;
 
 export async function* compress(plain: ByteStream, level: number): ByteStream {

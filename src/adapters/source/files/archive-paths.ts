@@ -1,13 +1,14 @@
-// Writes the tar stream. What is declared in a header is what follows: a file that shrinks while it is read is filled
-// with zeros, one that grows is cut, and both are warned of, so that one busy file never breaks the archive.
+// Writes the tar stream, from a thread that may wait for the disk. What is declared in a header is what follows: a file
+// that shrinks while it is read is filled with zeros, one that grows is cut, and both are warned of, so that one busy
+// file never breaks the archive.
 
-import { closeSync, constants, fstatSync, openSync, read, readlinkSync, readSync, type BigIntStats } from "node:fs";
-import type { ByteStream } from "../../../ports/byte-stream.ts";
+import { closeSync, constants, fstatSync, openSync, readlinkSync, readSync, type BigIntStats } from "node:fs";
+import type { BlockSink } from "../../thread/serve-blocks.ts";
 import { toFsPath, toMemberName } from "./byte-path.ts";
 import { fromDeviceNumber } from "./libc.ts";
 import type { OwnerNames } from "./owner-names.ts";
 import { encodeSparseMap, findPieces, type Piece } from "./sparse-map.ts";
-import { blockBytes, maxHeaderBytes, roundUp, writeHeader, type TarEntry, type TarType } from "./tar-header.ts";
+import { maxHeaderBytes, roundUp, writeHeader, type TarEntry, type TarType } from "./tar-header.ts";
 import { walkTree, type Found, type WalkOptions } from "./walk-tree.ts";
 
 export interface ArchiveCounts {
@@ -22,86 +23,69 @@ export interface ArchiveCounts {
 
 export interface ArchiveOptions extends WalkOptions {
   readonly owners: OwnerNames;
-  readonly signal: AbortSignal;
-  /** Filled in while the stream is read. */
+  /** Filled in while the archive is written. */
   readonly counts: ArchiveCounts;
+  readonly out: Pick<BlockSink, "room" | "advance" | "put" | "isStopped">;
 }
 
-/** Small files share a chunk of this size; larger ones are read ahead in pieces of `largeReadBytes`. */
-const chunkBytes = 512 * 1024;
-const largeReadBytes = 1024 * 1024;
-/** What one system call reads at once, so that it is one view of the file. */
-const smallBytes = 64 * 1024;
-/** The event loop gets a turn at least this often while files are read synchronously. */
-const turnMs = 25;
-
-interface Batch {
-  buffer: Buffer;
-  used: number;
-}
-
-export async function* archivePaths(options: ArchiveOptions): ByteStream {
-  const { signal, counts, warnings } = options;
+/** Ends early, without an error, when nobody reads on. */
+export function archivePaths(options: ArchiveOptions): void {
   const links = new Map<string, string>();
-  const batch: Batch = { buffer: Buffer.allocUnsafeSlow(chunkBytes), used: 0 };
-  let turnedAt = performance.now();
-
   for (const found of walkTree(options)) {
-    signal.throwIfAborted();
-    if (performance.now() - turnedAt > turnMs) {
-      await new Promise(setImmediate);
-      turnedAt = performance.now();
-    }
-    if (found.stats !== null) {
-      const entry = describeSpecial(found, found.stats, options);
-      if (entry === undefined) continue;
-      yield* putHeader(batch, entry);
-      counts.entries++;
-      if (entry.type === "directory") counts.directories++;
-      continue;
-    }
-    const fd = openPlain(found, options);
-    if (fd === undefined) continue;
-    try {
-      const before = fstatSync(fd, { bigint: true });
-      if (!before.isFile()) {
-        warnings.add("changed while it was read", found.path);
-        continue;
-      }
-      const name = toMemberName(found.path);
-      const identity = `${before.dev}:${before.ino}`;
-      const linkName = before.nlink > 1n ? links.get(identity) : undefined;
-      counts.entries++;
-      if (linkName !== undefined) {
-        yield* putHeader(batch, { ...describe("link", found.path, before, options), linkName });
-        continue;
-      }
-      if (before.nlink > 1n) links.set(identity, name);
-      counts.files++;
-      counts.bytes += Number(before.size);
-      const entry = describe("file", found.path, before, options);
-      if (before.size <= smallBytes && before.blocks * 512n >= before.size) {
-        if (batch.used + maxHeaderBytes(entry) + entry.sizeBytes + 2 * blockBytes > batch.buffer.length)
-          yield* makeRoom(batch, chunkBytes);
-        const fault = putSmallFile(batch, fd, entry, counts);
-        if (fault !== undefined) warnings.add(fault, found.path);
-        continue;
-      }
-      const fault = yield* putFile(batch, fd, entry, before, options);
-      const after = fstatSync(fd, { bigint: true });
-      if (fault !== undefined) warnings.add(fault, found.path);
-      else if (after.size !== before.size || after.mtimeNs !== before.mtimeNs)
-        warnings.add("changed while it was read", found.path);
-    } finally {
-      closeSync(fd);
-    }
+    if (options.out.isStopped) return;
+    if (found.stats === null) archivePlain(found, links, options);
+    else archiveSpecial(found, found.stats, options);
   }
-  signal.throwIfAborted();
-  const endBytes = 1024;
-  yield* makeRoom(batch, endBytes);
-  batch.buffer.fill(0, batch.used, batch.used + endBytes);
-  batch.used += endBytes;
-  yield batch.buffer.subarray(0, batch.used);
+  options.out.put(endMark);
+}
+
+const endMark = new Uint8Array(1024);
+
+function archiveSpecial(found: Found, stats: BigIntStats, options: ArchiveOptions): void {
+  const entry = describeSpecial(found, stats, options);
+  if (entry === undefined) return;
+  putHeader(entry, options);
+  options.counts.entries++;
+  if (entry.type === "directory") options.counts.directories++;
+}
+
+function archivePlain(found: Found, links: Map<string, string>, options: ArchiveOptions): void {
+  const { counts, warnings } = options;
+  const fd = openPlain(found, options);
+  if (fd === undefined) return;
+  try {
+    const before = fstatSync(fd, { bigint: true });
+    if (!before.isFile()) {
+      warnings.add("changed while it was read", found.path);
+      return;
+    }
+    counts.entries++;
+    if (before.nlink > 1n) {
+      const identity = `${before.dev}:${before.ino}`;
+      const linkName = links.get(identity);
+      if (linkName !== undefined) {
+        putHeader({ ...describe("link", found.path, before, options), linkName }, options);
+        return;
+      }
+      links.set(identity, toMemberName(found.path));
+    }
+    counts.files++;
+    counts.bytes += Number(before.size);
+    const fault = putFile(fd, describe("file", found.path, before, options), before, options);
+    if (fault !== undefined) warnings.add(fault, found.path);
+    else if (before.size > unwatchedBytes && hasChanged(fd, before))
+      warnings.add("changed while it was read", found.path);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** What one system call reads at once is one view of the file. */
+const unwatchedBytes = 64 * 1024;
+
+function hasChanged(fd: number, before: BigIntStats): boolean {
+  const after = fstatSync(fd, { bigint: true });
+  return after.size !== before.size || after.mtimeNs !== before.mtimeNs;
 }
 
 function openPlain({ path, isRoot }: Found, { warnings }: ArchiveOptions): number | undefined {
@@ -157,16 +141,11 @@ function describeSpecial({ path }: Found, stats: BigIntStats, options: ArchiveOp
   return undefined;
 }
 
-function* makeRoom(batch: Batch, bytes: number): Generator<Uint8Array> {
-  if (batch.used + bytes <= batch.buffer.length) return;
-  if (batch.used > 0) yield batch.buffer.subarray(0, batch.used);
-  batch.buffer = Buffer.allocUnsafeSlow(Math.max(chunkBytes, bytes));
-  batch.used = 0;
-}
+const header = Buffer.alloc(64 * 1024);
 
-function* putHeader(batch: Batch, entry: TarEntry): Generator<Uint8Array> {
-  yield* makeRoom(batch, maxHeaderBytes(entry));
-  batch.used += writeHeader(batch.buffer, batch.used, entry);
+function putHeader(entry: TarEntry, { out }: ArchiveOptions): void {
+  const buffer = maxHeaderBytes(entry) <= header.length ? header : Buffer.alloc(maxHeaderBytes(entry));
+  out.put(buffer.subarray(0, writeHeader(buffer, 0, entry)));
 }
 
 /** What went wrong with a file whose missing bytes were filled with zeros. */
@@ -178,128 +157,59 @@ function readFault(error: unknown): Fault {
   return `could not be read to its end (${(error as NodeJS.ErrnoException).code})`;
 }
 
-/** The same as `putFile` for most files of most trees, in as few steps as possible. */
-function putSmallFile(batch: Batch, fd: number, entry: TarEntry, counts: ArchiveCounts): Fault {
-  const { sizeBytes } = entry;
-  const { buffer } = batch;
-  counts.dataBytes += sizeBytes;
-  batch.used += writeHeader(buffer, batch.used, entry);
-  const start = batch.used;
-  batch.used += roundUp(sizeBytes);
-  if (sizeBytes === 0) return undefined;
-  let got = 0;
-  let fault: Fault;
-  try {
-    // One byte more than declared shows a file that has grown.
-    for (let step = -1; step !== 0 && got < sizeBytes; got += step)
-      step = readSync(fd, buffer, start + got, sizeBytes + 1 - got, got);
-    if (got !== sizeBytes) fault = cutShort;
-  } catch (error) {
-    fault = readFault(error);
-  }
-  buffer.fill(0, start + Math.min(got, sizeBytes), batch.used);
-  return fault;
-}
-
 /** Header, map, data and padding. */
-async function* putFile(
-  batch: Batch,
-  fd: number,
-  entry: TarEntry,
-  stats: BigIntStats,
-  { signal, counts }: ArchiveOptions,
-): AsyncGenerator<Uint8Array, Fault> {
+function putFile(fd: number, entry: TarEntry, stats: BigIntStats, options: ArchiveOptions): Fault {
+  const { counts, out } = options;
   const sizeBytes = Number(stats.size);
   const pieces = findPieces(fd, stats);
   if (pieces === undefined) {
     counts.dataBytes += sizeBytes;
-    yield* putHeader(batch, entry);
-    const fault = yield* putPiece(batch, fd, { offset: 0, length: sizeBytes }, signal);
-    yield* putZeros(batch, roundUp(sizeBytes) - sizeBytes);
+    putHeader(entry, options);
+    const fault = putPiece(fd, { offset: 0, length: sizeBytes }, sizeBytes, options);
+    putZeros(roundUp(sizeBytes) - sizeBytes, options);
     return fault;
   }
   const map = encodeSparseMap(pieces, sizeBytes);
   const dataBytes = pieces.reduce((sum, piece) => sum + piece.length, 0);
   counts.dataBytes += dataBytes;
-  yield* putHeader(batch, { ...entry, sizeBytes: map.length + dataBytes, sparseRealBytes: sizeBytes });
-  yield* makeRoom(batch, map.length);
-  batch.used += map.copy(batch.buffer, batch.used);
+  putHeader({ ...entry, sizeBytes: map.length + dataBytes, sparseRealBytes: sizeBytes }, options);
+  out.put(map);
   let fault: Fault;
-  for (const piece of pieces) fault = (yield* putPiece(batch, fd, piece, signal)) ?? fault;
-  yield* putZeros(batch, roundUp(dataBytes) - dataBytes);
+  for (const piece of pieces) fault = putPiece(fd, piece, sizeBytes, options) ?? fault;
+  putZeros(roundUp(dataBytes) - dataBytes, options);
   return fault;
 }
 
-async function* putPiece(
-  batch: Batch,
-  fd: number,
-  piece: Piece,
-  signal: AbortSignal,
-): AsyncGenerator<Uint8Array, Fault> {
-  if (piece.length >= 2 * largeReadBytes) return yield* putLargePiece(batch, fd, piece, signal);
-  let done = 0;
-  while (done < piece.length) {
-    if (batch.used === batch.buffer.length) yield* makeRoom(batch, 1);
-    const wanted = Math.min(piece.length - done, batch.buffer.length - batch.used);
+/** One byte more than declared is asked for at the file's end, which shows one that has grown. */
+function putPiece(fd: number, piece: Piece, fileBytes: number, options: ArchiveOptions): Fault {
+  const { out } = options;
+  const end = piece.offset + piece.length;
+  for (let offset = piece.offset; offset < end;) {
+    if (out.isStopped) return undefined;
+    const room = out.room();
+    const wanted = Math.min(end - offset, room.length);
+    const more = offset + wanted === fileBytes && wanted < room.length ? 1 : 0;
     let got = 0;
     let fault = cutShort;
     try {
-      got = readSync(fd, batch.buffer, batch.used, wanted, piece.offset + done);
+      got = readSync(fd, room, 0, wanted + more, offset);
     } catch (error) {
       fault = readFault(error);
     }
     if (got === 0) {
-      yield* putZeros(batch, piece.length - done);
+      putZeros(end - offset, options);
       return fault;
     }
-    batch.used += got;
-    done += got;
+    out.advance(Math.min(got, wanted));
+    offset += Math.min(got, wanted);
+    if (got > wanted) return cutShort;
   }
   return undefined;
 }
 
-/** Reads one buffer ahead while the one before is on its way, without blocking the event loop. */
-async function* putLargePiece(
-  batch: Batch,
-  fd: number,
-  piece: Piece,
-  signal: AbortSignal,
-): AsyncGenerator<Uint8Array, Fault> {
-  yield* makeRoom(batch, batch.buffer.length);
-  const end = piece.offset + piece.length;
-  const readAt = (offset: number): Promise<Buffer | NodeJS.ErrnoException> => {
-    const buffer = Buffer.allocUnsafeSlow(Math.min(largeReadBytes, end - offset));
-    return new Promise((resolve) => {
-      read(fd, buffer, 0, buffer.length, offset, (error, bytes) => resolve(error ?? buffer.subarray(0, bytes)));
-    });
-  };
-  let next: Promise<Buffer | NodeJS.ErrnoException> | undefined = readAt(piece.offset);
-  try {
-    for (let offset = piece.offset; offset < end;) {
-      const chunk = await next!;
-      next = undefined;
-      signal.throwIfAborted();
-      if (chunk instanceof Error || chunk.length === 0) {
-        yield* putZeros(batch, end - offset);
-        return chunk instanceof Error ? readFault(chunk) : cutShort;
-      }
-      offset += chunk.length;
-      if (offset < end) next = readAt(offset);
-      yield chunk;
-    }
-    return undefined;
-  } finally {
-    // The descriptor is closed by our caller: not before the read in flight is over.
-    await next;
-  }
-}
+const zeros = new Uint8Array(64 * 1024);
 
-function* putZeros(batch: Batch, bytes: number): Generator<Uint8Array> {
-  for (let rest = bytes; rest > 0;) {
-    if (batch.used === batch.buffer.length) yield* makeRoom(batch, 1);
-    const length = Math.min(rest, batch.buffer.length - batch.used);
-    batch.buffer.fill(0, batch.used, batch.used + length);
-    batch.used += length;
-    rest -= length;
-  }
+function putZeros(bytes: number, { out }: ArchiveOptions): void {
+  for (let rest = bytes; rest > 0 && !out.isStopped; rest -= zeros.length)
+    out.put(rest < zeros.length ? zeros.subarray(0, rest) : zeros);
 }

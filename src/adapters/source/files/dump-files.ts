@@ -3,10 +3,10 @@
 import { accessSync, constants, lstatSync } from "node:fs";
 import { AppError } from "../../../domain/error.ts";
 import type { Dump, DumpRequest, SourceContext } from "../../../ports/source.ts";
-import { archivePaths } from "./archive-paths.ts";
+import { openBlockThread } from "../../thread/open-block-thread.ts";
+import type { ArchiveNote, ArchiveRequest, ArchiveResult } from "./archive-worker.ts";
 import { toBytePath, toFsPath } from "./byte-path.ts";
 import { compileExcludes } from "./exclude.ts";
-import { readOwnerNames } from "./owner-names.ts";
 import { walkTree } from "./walk-tree.ts";
 import { createWarningList } from "./warning-list.ts";
 
@@ -39,40 +39,38 @@ export function dumpFiles(settings: FilesSettings, context: SourceContext, reque
   const { signal } = request;
   signal.throwIfAborted();
   requireSomePath(settings.paths);
-  const warnings = createWarningList((level, message) => context.log(level, message));
-  const counts = { entries: 0, files: 0, directories: 0, bytes: 0, dataBytes: 0 };
   const startedAt = new Date().toISOString();
-  let ended = false;
-
-  async function* stream(): AsyncGenerator<Uint8Array> {
-    yield* archivePaths({
-      roots: settings.paths.map(toBytePath),
-      excludes: compileExcludes(settings.exclude),
-      skip: new Set([toBytePath(context.tmpDir)]),
-      warnings,
-      owners: readOwnerNames(),
-      signal,
-      counts,
-    });
-    ended = true;
-  }
-
+  const thread = openBlockThread({
+    worker: "source/files/archive-worker",
+    request: {
+      paths: settings.paths,
+      exclude: settings.exclude,
+      skip: [context.tmpDir],
+    } satisfies ArchiveRequest,
+    signal,
+    onNote(note) {
+      const { level, message } = note as ArchiveNote;
+      context.log(level, message);
+    },
+  });
   return {
     serverVersion: null,
     toolVersion: null,
     async *parts() {
-      yield { suffix: "", format: "files.tar", stream: stream() };
+      yield { suffix: "", format: "files.tar", stream: thread.stream, digest: thread.digest };
     },
     async summary() {
-      if (!ended) throw new AppError("source_failed", "the archive of files was not read to its end");
+      const { counts, warnings } = thread.result() as ArchiveResult;
       return {
         consistencyPoint: { at: startedAt, token: null },
         rowCounts: null,
-        warnings: warnings.list(),
+        warnings,
         facts: { paths: settings.paths, ...counts },
       };
     },
-    async [Symbol.asyncDispose]() {},
+    async [Symbol.asyncDispose]() {
+      await thread[Symbol.asyncDispose]();
+    },
   };
 }
 
@@ -80,7 +78,7 @@ export function dumpFiles(settings: FilesSettings, context: SourceContext, reque
 export async function estimateBytes(
   settings: FilesSettings,
   signal: AbortSignal,
-  limitMs = 2_000,
+  limitMs = 100,
 ): Promise<number | null> {
   const started = performance.now();
   let bytes = 1024;

@@ -93,8 +93,14 @@ export function walkBlocks(head: ArchiveHead): ArchiveWalk {
   };
 }
 
-/** The same bytes; at their end, throws when the archive is not complete. */
-export async function* checkArchive(stream: ByteStream, code: ErrorCode, what: string): ByteStream {
+export interface ArchiveWatch {
+  feed(chunk: Uint8Array): void;
+  /** Throws when the archive is not complete. */
+  end(): void;
+}
+
+/** Follows a whole archive, its head included. */
+export function watchArchive(code: ErrorCode, what: string): ArchiveWatch {
   const fail = (gap: string): AppError => new AppError(code, `${what} is not a complete archive: ${gap}`);
   let walk: ArchiveWalk | undefined;
   let known = true;
@@ -117,17 +123,30 @@ export async function* checkArchive(stream: ByteStream, code: ErrorCode, what: s
     parts = [];
   }
 
+  return {
+    feed(chunk) {
+      if (walk !== undefined) walk.feed(chunk);
+      else if (known) {
+        parts.push(new Uint8Array(chunk));
+        length += chunk.length;
+        if (length >= triedAt * 2) readHead();
+      }
+    },
+    end() {
+      if (walk === undefined && known && length > 0) readHead();
+      if (!known) return;
+      const gap = walk === undefined ? "it ends within its table of contents" : walk.findGap();
+      if (gap !== null) throw fail(gap);
+    },
+  };
+}
+
+/** The same bytes; at their end, throws when the archive is not complete. */
+export async function* checkArchive(stream: ByteStream, code: ErrorCode, what: string): ByteStream {
+  const watch = watchArchive(code, what);
   for await (const chunk of stream) {
-    if (walk !== undefined) walk.feed(chunk);
-    else if (known) {
-      parts.push(chunk);
-      length += chunk.length;
-      if (length >= triedAt * 2) readHead();
-    }
+    watch.feed(chunk);
     yield chunk;
   }
-  if (walk === undefined && known && length > 0) readHead();
-  if (!known) return;
-  const gap = walk === undefined ? "it ends within its table of contents" : walk.findGap();
-  if (gap !== null) throw fail(gap);
+  watch.end();
 }

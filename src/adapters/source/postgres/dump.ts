@@ -5,7 +5,7 @@ import { AppError } from "../../../domain/error.ts";
 import type { Dump, DumpPart, DumpRequest, DumpSummary, SourceContext } from "../../../ports/source.ts";
 import type { PostgresClients } from "./client-tools.ts";
 import type { PostgresConfig } from "./config.ts";
-import { streamCustomDump } from "./dump-custom.ts";
+import { startCustomDump } from "./dump-custom.ts";
 import { streamDirectoryDump } from "./dump-directory.ts";
 import { streamGlobals } from "./dump-globals.ts";
 import { collectWarnings } from "./tool-warnings.ts";
@@ -91,12 +91,12 @@ export async function openDump({ config, context, request, clients, server }: Du
       });
       yield { suffix: "", format: "dir.tar", stream };
     } else {
-      const stream = streamCustomDump(
+      const dump = startCustomDump(
         config.name,
         { ...tool, args: [...args, "--format=custom", "--compress=0"] },
         startCounting,
       );
-      yield { suffix: "", format: "dump", stream };
+      yield { suffix: "", format: "dump", ...dump };
     }
     ended = true;
   }

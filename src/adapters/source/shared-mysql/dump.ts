@@ -51,17 +51,9 @@ export async function openDump(login: Login, context: SourceContext, request: Du
   let rowCounts: RowCounts | null = null;
   let ended = false;
 
-  async function* stream(): ByteStream {
-    const doing = `${flavour.dumpPrograms[0]} of database "${database}"`;
-    await using dump = spawnTool({
-      largeOutput: true,
-      command: tool.program,
-      args: [toolLogin.defaultsFile, ...plan.args, "--", ...plan.names],
-      env: toolLogin.env,
-      signal,
-      onStderrLine: warnings.readLine,
-      fail: (exit) => translateToolExit(exit, doing, "source_failed"),
-    });
+  const doing = `${flavour.dumpPrograms[0]} of database "${database}"`;
+
+  async function* watch(dump: ByteStream): ByteStream {
     const marks = watchDumpMarks();
     const counter =
       counts && lock === undefined
@@ -69,7 +61,7 @@ export async function openDump(login: Login, context: SourceContext, request: Du
         : undefined;
     let waitsForStart = lock !== undefined;
     let seam = "";
-    for await (const chunk of dump.stdout) {
+    for await (const chunk of dump) {
       marks.push(chunk);
       counter?.push(chunk);
       if (waitsForStart) {
@@ -101,7 +93,16 @@ export async function openDump(login: Login, context: SourceContext, request: Du
   }
 
   async function* parts(): AsyncIterable<DumpPart> {
-    yield { suffix: "", format: "sql", stream: stream() };
+    const { stdout, digest } = spawnTool({
+      largeOutput: true,
+      command: tool.program,
+      args: [toolLogin.defaultsFile, ...plan.args, "--", ...plan.names],
+      env: toolLogin.env,
+      signal,
+      onStderrLine: warnings.readLine,
+      fail: (exit) => translateToolExit(exit, doing, "source_failed"),
+    });
+    yield { suffix: "", format: "sql", stream: watch(stdout), ...(digest === undefined ? {} : { digest }) };
   }
 
   async function summary(): Promise<DumpSummary> {

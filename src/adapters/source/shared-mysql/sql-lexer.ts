@@ -277,7 +277,7 @@ export function createSqlLexer(events: LexerEvents): SqlLexer {
     push(chunk) {
       const data = carry.length === 0 ? chunk : Buffer.concat([carry, chunk]);
       const consumed = run(data, false);
-      carry = data.subarray(consumed);
+      carry = new Uint8Array(data.subarray(consumed));
     },
     end() {
       const data = carry;
