@@ -6,6 +6,7 @@ import { spawn, type ChildProcess } from "node:child_process";
 import { existsSync } from "node:fs";
 import type { ByteStream, StreamDigest } from "../../ports/byte-stream.ts";
 import { AppError, toAppError } from "../../domain/error.ts";
+import { openRuntimeInput, openThreadInput, type ToolInput } from "./tool-input.ts";
 import { openRuntimeOutput, openThreadOutput, plainReader, type OutputReader, type ToolOutput } from "./tool-output.ts";
 
 export interface ToolExit {
@@ -26,6 +27,8 @@ export interface ToolOptions {
   readonly uid?: number;
   readonly gid?: number;
   readonly stdin?: ByteStream;
+  /** `stdin` is large (a restore): where the system can, a thread writes it. */
+  readonly largeInput?: boolean;
   /**
    * The program writes a lot (a dump): where the system can, it gets a larger output buffer, and a thread reads and hashes.
    */
@@ -68,6 +71,10 @@ export function toolEnvironment(extra: Readonly<Record<string, string>> = {}): R
   return { ...env, ...extra };
 }
 
+function openInput({ largeInput }: ToolOptions): ToolInput {
+  return (largeInput === true ? openThreadInput() : undefined) ?? openRuntimeInput();
+}
+
 function findThreadOutput({ largeOutput }: ToolOptions): ToolOutput | undefined {
   if (largeOutput === undefined || largeOutput === false) return undefined;
   return openThreadOutput(largeOutput === true ? plainReader : largeOutput);
@@ -81,7 +88,9 @@ export function spawnTool(options: ToolOptions): ToolProcess {
   const tied = setprivPath === undefined ? [] : [setprivPath, "--pdeathsig", "KILL", "--"];
   const argv = [...tied, ...buffered, options.command, ...options.args];
   const output = findThreadOutput(options) ?? openRuntimeOutput();
+  const input = options.stdin === undefined ? undefined : openInput(options);
   const child = start();
+  input?.started(child);
 
   function start(): ChildProcess {
     try {
@@ -91,10 +100,12 @@ export function spawnTool(options: ToolOptions): ToolProcess {
         uid: options.uid,
         gid: options.gid,
         detached: process.platform !== "win32",
-        stdio: [options.stdin === undefined ? "ignore" : "pipe", output.stdio, "pipe"],
+        stdio: [input?.stdio ?? "ignore", output.stdio, "pipe"],
         windowsHide: true,
       });
     } catch (error) {
+      input?.started(undefined);
+      input?.close();
       output.started(undefined, () => {});
       void output.close();
       throw error;
@@ -149,35 +160,20 @@ export function spawnTool(options: ToolOptions): ToolProcess {
 
   let stdinError: unknown;
   const fed =
-    options.stdin === undefined
+    options.stdin === undefined || input === undefined
       ? Promise.resolve()
-      : feed(options.stdin).catch((error: unknown) => {
+      : feed(options.stdin, input).catch((error: unknown) => {
           stdinError = error;
           killGroup("SIGKILL");
         });
 
-  async function feed(input: ByteStream): Promise<void> {
-    const stdin = child.stdin!;
-    let broken = false;
-    stdin.on("error", () => {
-      broken = true; // EPIPE: the program stopped reading; its exit status says why.
-    });
-    for await (const chunk of input) {
-      if (broken || closed) return;
-      if (stdin.write(chunk)) continue;
-      await new Promise<void>((resolve) => {
-        const done = (): void => {
-          for (const event of ["drain", "close", "error"]) stdin.off(event, done);
-          resolve();
-        };
-        for (const event of ["drain", "close", "error"]) stdin.on(event, done);
-        void exited.then(done);
-      });
+  async function feed(stream: ByteStream, to: ToolInput): Promise<void> {
+    void exited.then(() => to.close());
+    for await (const chunk of stream) {
+      if (to.isBroken() || closed) return;
+      await to.write(chunk);
     }
-    await new Promise<void>((resolve) => {
-      stdin.end(resolve);
-      void exited.then(() => resolve());
-    });
+    await to.end();
   }
 
   async function judge(): Promise<ToolExit> {
@@ -212,7 +208,7 @@ export function spawnTool(options: ToolOptions): ToolProcess {
   async function dispose(): Promise<void> {
     signal.removeEventListener("abort", onAbort);
     if (!closed) killGroup("SIGKILL");
-    child.stdin?.destroy();
+    input?.close();
     await output.close();
     await exited;
   }

@@ -4,6 +4,7 @@
 
 import { constants, createZstdDecompress } from "node:zlib";
 import type { ByteStream } from "../../../ports/byte-stream.ts";
+import { ownBlock } from "../../bytes/owned-blocks.ts";
 import { openByteReader, type ByteReader } from "../../bytes/byte-reader.ts";
 import { mapInOrder } from "../../bytes/map-in-order.ts";
 import { throughDuplex } from "../../bytes/through-duplex.ts";
@@ -89,9 +90,10 @@ async function collectFrame(
 
 /** The decoder compares the content with the size and the check sum that the frame declares. */
 async function decompressWhole({ frame }: WholeFrame): Promise<Uint8Array> {
-  return Bun.zstdDecompress(frame).catch((error: unknown) => {
+  const plain = await Bun.zstdDecompress(frame).catch((error: unknown) => {
     throw corrupt("a frame does not decompress", error);
   });
+  return ownBlock(plain);
 }
 
 async function* decompressStreamed(reader: ByteReader, header: DataHeader): ByteStream {

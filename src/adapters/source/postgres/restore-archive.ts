@@ -115,7 +115,7 @@ async function runPgRestore(
     args,
     env: login.env,
     signal,
-    ...("stdin" in input ? { stdin: input.stdin } : {}),
+    ...("stdin" in input ? { stdin: input.stdin, largeInput: true } : {}),
     onStderrLine: warnings.readLine,
     fail: (exit) => translateToolExit(exit, `pg_restore into database "${place.database}"`, "restore_failed"),
   });
