@@ -190,7 +190,8 @@ async function drillAndRecord(
     // A change of tags gives a snapshot a new id.
     if (snapshotId !== undefined && storage === result.synced[0]?.name) run.report({ snapshotId });
   }
-  run.report({ verified: verification.passed, restoreMs: verification.restoreMs });
+  const { passed, restoreMs } = verification;
+  run.report({ verified: passed, drill: passed ? "passed" : "failed", restoreMs });
   if (!verification.passed)
     throw tagStage(new AppError("verify_failed", verification.message ?? "the drill failed"), "verify");
 }

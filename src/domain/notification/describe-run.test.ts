@@ -233,9 +233,10 @@ describe("the same manner where the document has no form", () => {
   });
 
   test("a drill that failed after the commit is told as a failed verification", () => {
-    const run = makeRun({ warnings: ["verify: 3 rows are missing"], result: { verified: false } });
+    const run = makeRun({ warnings: ["verify: 3 rows are missing"], result: { verified: false, drill: "failed" } });
     expect(describeFailedDrill(run, plain)).toMatchObject({ event: "verify_failed", subject: "locaboo/verify" });
     expect(describeFailedDrill(run, plain)?.text).toContain("Error: 3 rows are missing");
+    expect(describeFailedDrill(makeRun({ result: { verified: false } }), plain)).toBeUndefined();
     expect(describeFailedDrill(makeRun(), plain)).toBeUndefined();
   });
 

@@ -82,7 +82,7 @@ export function describeWarnings(run: Run, warnings: readonly string[], around: 
 
 /** A backup that is there, but did not restore when it was tried. */
 export function describeFailedDrill(run: Run, around: RunSurroundings): Notice | undefined {
-  if (run.kind !== "backup" || run.status !== "succeeded" || run.result["verified"] !== false) return undefined;
+  if (run.kind !== "backup" || run.status !== "succeeded" || run.result["drill"] !== "failed") return undefined;
   const reason = run.warnings.find((warning) => warning.startsWith("verify: "))?.slice("verify: ".length);
   const text = [
     `❌ Verification failed — ${run.project}`,
