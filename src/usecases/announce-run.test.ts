@@ -2,9 +2,13 @@ import { describe, expect, test } from "bun:test";
 import { openTestDeps, type TestDeps, type TestDepsOptions } from "../../tests/support/fake-deps.ts";
 import { back } from "../../tests/support/run-fake-backup.ts";
 import { AppError } from "../domain/error.ts";
+import { routesOf } from "../domain/notification/route.ts";
 import type { ChannelSpec } from "../domain/project/project.ts";
 import type { Run } from "../domain/run/run.ts";
+import type { NewNotification } from "../ports/state-store-outbox.ts";
 import { announceRun } from "./announce-run.ts";
+import { drainOutbox } from "./drain-outbox.ts";
+import { replayJournal } from "./replay-journal.ts";
 
 const channel = (name: string, more: Partial<ChannelSpec> = {}): ChannelSpec => ({
   name,
@@ -24,6 +28,10 @@ const refused = (retryable: boolean, details = {}): AppError =>
 
 const events = (world: TestDeps): readonly string[] => world.notices.map(({ event }) => event);
 const pending = async (world: TestDeps) => world.deps.state.listNotifications({ limit: 100, status: "pending" });
+const kept = (world: TestDeps): readonly string[] =>
+  world.journal.entries.flatMap(({ type, payload }) =>
+    type === "notification" ? [(payload as NewNotification).notice.event] : [],
+  );
 const stages = (world: TestDeps): readonly string[] =>
   world.events.flatMap((event) =>
     event.type === "stage" && event.record.outcome !== "running"
@@ -122,16 +130,8 @@ describe("a run", () => {
   test("is told with its secrets masked", async () => {
     const world = openWorld();
     const routes = [{ key: "shop/ops", channel: channel("ops") }];
-    const around = {
-      timeZone: "UTC",
-      retryCount: 0,
-      database: null,
-      isEncrypted: false,
-      isVerified: false,
-      usesRestic: false,
-    };
     const redact = (text: string): string => text.replaceAll("canary", "********");
-    const announcement = announceRun({ ...world.deps, redact }, { kind: "backup", routes, around });
+    const announcement = announceRun({ ...world.deps, redact }, { kind: "backup", routes, around: plain });
     const error = {
       code: "source_failed",
       stage: "dump",
@@ -144,6 +144,15 @@ describe("a run", () => {
     expect(JSON.stringify(world.notices)).toContain("********");
   });
 });
+
+const plain = {
+  timeZone: "UTC",
+  retryCount: 0,
+  database: null,
+  isEncrypted: false,
+  isVerified: false,
+  usesRestic: false,
+};
 
 const blankRun: Run = {
   id: "r1",
@@ -263,6 +272,69 @@ describe("a state store that", () => {
     };
     expect(await back(world)).toMatchObject({ status: "succeeded" });
     expect(events(world)).toEqual(["backup_started", "backup_success"]);
-    expect(stages(world).at(-1)).toBe("notify failed");
+    expect(stages(world).at(-1)).toBe("notify succeeded");
+    expect(kept(world)).toEqual([]);
+  });
+
+  test("is down, and the receiver too: the messages wait in the journal and are sent once from either", async () => {
+    const world = openWorld();
+    let isReceiverUp = false;
+    world.knobs.onState = (method) => {
+      if (/otification|DueChannels/.test(method)) throw new AppError("state_failed", "the state store is gone");
+    };
+    world.knobs.notify = () => {
+      if (!isReceiverUp) throw refused(true);
+    };
+    await back(world);
+    expect(kept(world)).toEqual(["backup_started", "backup_success"]);
+    const request = { routes: routesOf(world.project, []), budgetMs: 10_000 };
+    expect(await drainOutbox(world.deps, request)).toEqual({ sent: 0, failed: 1, givenUp: [] });
+    isReceiverUp = true;
+    const both = await Promise.all([drainOutbox(world.deps, request), drainOutbox(world.deps, request)]);
+    expect(both[0]!.sent + both[1]!.sent).toBe(2);
+    expect(events(world)).toEqual(["backup_started", "backup_success"]);
+    expect(kept(world)).toEqual([]);
+  });
+
+  test("stops in the middle of a run: what waited in it is sent when it is back", async () => {
+    const world = openWorld();
+    world.knobs.notify = () => {
+      throw refused(true);
+    };
+    world.knobs.onPoint = (point) => {
+      if (point !== "run.pre_hook_done") return;
+      world.knobs.onState = (method) => {
+        if (/otification|DueChannels/.test(method)) throw new AppError("state_failed", "the state store is gone");
+      };
+    };
+    await waitingOut(world, back(world));
+    expect(kept(world)).toEqual(["backup_success"]);
+    world.knobs.onState = () => {};
+    world.knobs.notify = () => {};
+    await replayJournal(world.deps);
+    await world.clock.advance(60_000);
+    await drainOutbox(world.deps, { routes: routesOf(world.project, []), budgetMs: 10_000 });
+    expect(events(world)).toEqual(["backup_started", "backup_success"]);
+    expect(await pending(world)).toEqual([]);
+  });
+
+  test("cannot be written, and the disk neither: people are told all the same", async () => {
+    const world = openWorld();
+    world.knobs.onState = (method) => {
+      if (method.includes("otification")) throw new AppError("state_failed", "the state store is gone");
+    };
+    const full = () => Promise.reject(new AppError("disk_full", "the disk is full"));
+    const journal = { ...world.deps.journal, append: full };
+    const { project, signal } = world;
+    const routes = routesOf(project, []);
+    const redact = (text: string): string => text;
+    const announcement = announceRun({ ...world.deps, journal, redact }, { kind: "backup", routes, around: plain });
+    const error = { code: "source_failed", stage: "dump", message: "no", hint: null } as const;
+    expect(await announcement.keepEnd({ ...blankRun, status: "failed", error })).toEqual([
+      "a notification could not be kept: the state store is gone",
+    ]);
+    expect(await announcement.deliver()).toEqual([]);
+    expect(events(world)).toEqual(["backup_failed"]);
+    expect(signal.aborted).toBe(false);
   });
 });

@@ -16,6 +16,8 @@ import { hears, type Route } from "../domain/notification/route.ts";
 import { redactValue } from "../domain/run/redact.ts";
 import type { Run, RunKind } from "../domain/run/run.ts";
 import type { NewNotification } from "../ports/state-store-outbox.ts";
+import { entryOf } from "./send-from-journal.ts";
+import type { Deps } from "./deps.ts";
 import type { RunAnnouncement } from "./run-announcement.ts";
 import {
   deliverToChannel,
@@ -25,7 +27,7 @@ import {
   type DeliverDeps,
 } from "./deliver-notifications.ts";
 
-export type AnnounceDeps = DeliverDeps & { redact(text: string): string };
+export type AnnounceDeps = DeliverDeps & Pick<Deps, "journal"> & { redact(text: string): string };
 
 export interface AnnounceRequest {
   readonly kind: RunKind;
@@ -37,10 +39,10 @@ export interface AnnounceRequest {
 const deliveryMs = 10_000;
 const firstPauseMs = 1_000;
 /** A receiver that asks for more time than this is not waited for. */
-const longestPauseMs = 4_000;
+const longestPauseMs = 2_000;
 
 export function announceRun(deps: AnnounceDeps, { kind, routes, around }: AnnounceRequest): RunAnnouncement {
-  /** Messages that could not be kept: they are sent from memory, once. */
+  /** Messages that the state store could not take: they are sent from memory, and wait in the journal if that fails. */
   const unkept: NewNotification[] = [];
   const lateWarnings = new Set<string>();
   let sending: Promise<readonly string[]> = Promise.resolve([]);
@@ -58,15 +60,24 @@ export function announceRun(deps: AnnounceDeps, { kind, routes, around }: Announ
       return [];
     } catch (error) {
       unkept.push(...notifications);
-      return notifications.length === 0 ? [] : [`a notification could not be kept: ${toAppError(error).message}`];
+      const entries = notifications.map((payload) => ({ ...entryOf(payload), timestamp: createdAt }));
+      try {
+        await deps.journal.append(...entries);
+        return [];
+      } catch {
+        return [`a notification could not be kept: ${toAppError(error).message}`];
+      }
     }
   }
 
   async function deliver(isPatient: boolean): Promise<readonly string[]> {
     const untilMs = deps.clock.monotonicMs() + deliveryMs;
-    const direct = await Promise.all(unkept.splice(0).map((notification) => sendUnkept(deps, routes, notification)));
+    const isStoreDown = unkept.length > 0;
+    const direct: (readonly string[])[] = [];
+    for (const notification of unkept.splice(0)) direct.push(await sendUnkept(deps, routes, notification));
+    if (isStoreDown) return direct.flat();
     const kept = await Promise.all(routes.map((route) => deliverSoon(deps, route, { untilMs, isPatient })));
-    return [...direct, ...kept].flat();
+    return kept.flat();
   }
 
   /** One after the other: what was kept first is sent first. */
@@ -166,9 +177,11 @@ export function givenUpLines({ channel }: Route, { givenUp }: Delivery): readonl
 async function sendUnkept(
   deps: AnnounceDeps,
   routes: readonly Route[],
-  { channel: key, notice }: NewNotification,
+  { id, channel: key, notice }: NewNotification,
 ): Promise<readonly string[]> {
   const route = routes.find((candidate) => candidate.key === key)!;
   const error = await sendNotice(deps, route.channel, notice);
-  return error === null ? [] : [`channel ${route.channel.name}: ${error.message}; the message is lost`];
+  if (error !== null) return [`channel ${route.channel.name}: ${error.message}; it will be tried again`];
+  await deps.journal.remove([id]).catch(() => {});
+  return [];
 }

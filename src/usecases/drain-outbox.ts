@@ -1,32 +1,31 @@
 // Sends what is due of the messages that were not taken at once. The daemon calls it every minute, the CLI after each run.
 
 import { giveUpAfterMs } from "../domain/notification/plan-retry.ts";
-import type { Route } from "../domain/notification/route.ts";
 import { givenUpLines } from "./announce-run.ts";
 import { deliverToChannel, holderOf, type DeliverDeps } from "./deliver-notifications.ts";
-
-export interface DrainRequest {
-  /** Channels of the configuration; messages for others wait for a process that knows them. */
-  readonly routes: readonly Route[];
-  /** No message is begun after this time. */
-  readonly budgetMs: number;
-}
-
-export interface Drained {
-  readonly sent: number;
-  readonly failed: number;
-  /** A line for each message that nobody will get any more. */
-  readonly givenUp: readonly string[];
-}
+import { sendFromJournal, type Drained, type DrainDeps, type DrainRequest } from "./send-from-journal.ts";
 
 const channelsAtOnce = 8;
 const forgetAfterMs = 30 * 86_400_000;
 const lookAgainMs = 3_600_000;
 
-/** Throws `state_failed` when the outbox cannot be read. */
-export async function drainOutbox(deps: DeliverDeps, { routes, budgetMs }: DrainRequest): Promise<Drained> {
+/** Where the state store is down, what waits in the journal is sent. Throws when that cannot be read either. */
+export async function drainOutbox(deps: DrainDeps, request: DrainRequest): Promise<Drained> {
+  let due: readonly string[];
+  try {
+    due = await deps.state.listDueChannels(deps.clock.now());
+  } catch {
+    return sendFromJournal(deps, request);
+  }
+  return drainStore(deps, request, due);
+}
+
+async function drainStore(
+  deps: DrainDeps,
+  { routes, budgetMs }: DrainRequest,
+  due: readonly string[],
+): Promise<Drained> {
   const untilMs = deps.clock.monotonicMs() + budgetMs;
-  const due = await deps.state.listDueChannels(deps.clock.now());
   const known = routes.filter(({ key }) => due.includes(key));
   let sent = 0;
   let failed = 0;

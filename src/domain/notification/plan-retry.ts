@@ -22,7 +22,8 @@ export function planRetry(attempt: FailedAttempt): { readonly nextAttemptAt: num
   const { attempts, createdAt, now, retryable, retryAfterMs } = attempt;
   if (now - createdAt >= giveUpAfterMs) return null;
   if (!retryable && attempts + 1 >= refusalsTaken) return null;
-  const delayMs = Math.min(firstDelayMs * 2 ** Math.min(attempts, 20), longestDelayMs);
+  // As long again as it has waited: that doubles, and a burst of attempts at the beginning does not stretch it.
+  const delayMs = Math.min(Math.max(now - createdAt, firstDelayMs), longestDelayMs);
   const askedMs = Math.min(Math.max(retryAfterMs ?? 0, 0), longestDelayMs);
   return { nextAttemptAt: now + Math.max(delayMs, askedMs) };
 }

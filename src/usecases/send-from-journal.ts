@@ -1,0 +1,60 @@
+// Messages while the state store is down: they wait in the fallback journal, and one process at a time sends them from there.
+
+import { giveUpAfterMs } from "../domain/notification/plan-retry.ts";
+import type { Route } from "../domain/notification/route.ts";
+import type { JournalEntry } from "../ports/fallback-journal.ts";
+import type { NewNotification } from "../ports/state-store-outbox.ts";
+import { sendNotice, type DeliverDeps } from "./deliver-notifications.ts";
+import type { Deps } from "./deps.ts";
+
+export type DrainDeps = DeliverDeps & Pick<Deps, "journal" | "lock">;
+
+export interface DrainRequest {
+  /** Channels of the configuration; messages for others wait for a process that knows them. */
+  readonly routes: readonly Route[];
+  /** No message is begun after this time. */
+  readonly budgetMs: number;
+}
+
+export interface Drained {
+  readonly sent: number;
+  readonly failed: number;
+  /** A line for each message that nobody will get any more. */
+  readonly givenUp: readonly string[];
+}
+
+const lockName = "notification-journal";
+
+export function entryOf(payload: NewNotification): Omit<JournalEntry, "timestamp"> {
+  return { id: payload.id, type: "notification", payload };
+}
+
+/** Throws when the journal cannot be read. */
+export async function sendFromJournal(deps: DrainDeps, { routes, budgetMs }: DrainRequest): Promise<Drained> {
+  const untilMs = deps.clock.monotonicMs() + budgetMs;
+  const hasEntries = (await deps.journal.read()).entries.some(({ type }) => type === "notification");
+  const held = hasEntries ? await deps.lock.acquire(lockName, "send notifications").catch(() => undefined) : undefined;
+  if (held === undefined) return { sent: 0, failed: 0, givenUp: [] };
+  await using _lock = held;
+  let sent = 0;
+  const givenUp: string[] = [];
+  const silent = new Set<string>();
+  for (const { id, type, payload } of (await deps.journal.read()).entries) {
+    if (type !== "notification" || deps.clock.monotonicMs() >= untilMs) continue;
+    const { channel: key, notice, createdAt } = payload as NewNotification;
+    const route = routes.find((candidate) => candidate.key === key);
+    if (route === undefined || silent.has(key)) continue;
+    const error = await sendNotice(deps, route.channel, notice);
+    if (error === null) {
+      await deps.journal.remove([id]);
+      sent += 1;
+      continue;
+    }
+    silent.add(key);
+    if (deps.clock.now() - createdAt < giveUpAfterMs) continue;
+    await deps.journal.remove([id]);
+    const whose = notice.project ?? "all projects";
+    givenUp.push(`channel ${route.channel.name}: the ${notice.event} of ${whose} was given up: ${error.message}`);
+  }
+  return { sent, failed: silent.size, givenUp };
+}
