@@ -39,10 +39,6 @@ export function openCliContext(globals: GlobalOptions, signal: AbortSignal): Cli
     config: configTools(globals),
     keys: keyTools(version),
     init: initTools(),
-    async trustHost(host) {
-      const { trustHost } = await import("./adapters/object-store/sftp/trust-host.ts");
-      await trustHost(host);
-    },
     openApp: (options) => openApp(context, options),
   };
   return context;

@@ -1,7 +1,6 @@
 // Every command, in the order of the help text.
 
 import { backupCommands } from "./commands/backup-specs.ts";
-import { healthCommands } from "./commands/health-specs.ts";
 import { restoreCommands } from "./commands/restore-specs.ts";
 import { scheduleCommands } from "./commands/schedule-specs.ts";
 import { setupCommands } from "./commands/setup-specs.ts";
@@ -11,6 +10,5 @@ export const commandSpecs: readonly CommandSpec[] = [
   ...backupCommands,
   ...restoreCommands,
   ...scheduleCommands,
-  ...healthCommands,
   ...setupCommands,
 ];

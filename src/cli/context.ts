@@ -1,6 +1,5 @@
 // What a command may use: terminal, settings of the call, and what the composition root provides.
 
-import type { UnknownHost } from "../domain/health/unknown-host.ts";
 import type { Configuration, ConfigProblem, Project } from "../domain/project/project.ts";
 import type { Deps } from "../usecases/deps.ts";
 
@@ -106,7 +105,5 @@ export interface CliContext {
   readonly config: ConfigTools;
   readonly keys: KeyTools;
   readonly init: InitTools;
-  /** Saves the key of a host that a person has agreed to. */
-  trustHost(host: UnknownHost): Promise<void>;
   openApp(options: AppOptions): Promise<App>;
 }
