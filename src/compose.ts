@@ -12,6 +12,7 @@ import { crashAt } from "./adapters/process/crash-point.ts";
 import { drawProgress } from "./cli/draw-progress.ts";
 import { openTerminal } from "./cli/terminal.ts";
 import { configTools, readConfiguration } from "./compose/configuration.ts";
+import { daemonTools } from "./compose/daemon-tools.ts";
 import { initTools } from "./compose/init-tools.ts";
 import { keyTools } from "./compose/key-tools.ts";
 import { cipherOfFile, sourceAt } from "./compose/named-elsewhere.ts";
@@ -28,17 +29,27 @@ const drainBudgetMs = 10_000;
 
 const version = typeof BACKUPCTL_VERSION === "undefined" ? "0.0.0-dev" : BACKUPCTL_VERSION;
 
-export function openCliContext(globals: GlobalOptions, signal: AbortSignal): CliContext {
+export interface ProcessSignals {
+  /** Aborted at the first signal, unless somebody has taken the signals. */
+  readonly cancelled: AbortSignal;
+  take(onSignal: (signal: NodeJS.Signals) => void): void;
+}
+
+export function openCliContext(globals: GlobalOptions, signals: ProcessSignals): CliContext {
   const context: CliContext = {
     globals,
     terminal: openTerminal(),
     env: process.env,
     cwd: process.cwd(),
     version,
-    signal,
+    signal: signals.cancelled,
     config: configTools(globals),
     keys: keyTools(version),
     init: initTools(),
+    daemon: daemonTools(globals, async (options) => {
+      const { runDaemon } = await import("./compose/daemon.ts");
+      return runDaemon(context, { openApp: (wanted) => openApp(context, wanted), takeSignals: signals.take }, options);
+    }),
     openApp: (options) => openApp(context, options),
   };
   return context;
@@ -78,7 +89,8 @@ async function openApp(context: CliContext, options: AppOptions): Promise<App> {
     context.terminal.note(`warning: the run could not be recorded: ${toAppError(error).message}`);
   });
   const view = drawProgress(context);
-  const listeners = options.state === "none" ? [view.show] : [view.show, recorder.emit];
+  const show = options.show ?? view.show;
+  const listeners = options.state === "none" ? [show] : [show, recorder.emit];
 
   const deps: Deps = {
     clock: systemClock,

@@ -12,16 +12,22 @@ process.on("uncaughtException", die);
 process.on("unhandledRejection", die);
 
 const cancel = new AbortController();
+let takeSignal: ((signal: NodeJS.Signals) => void) | undefined;
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
   process.on(signal, () => {
+    if (takeSignal !== undefined) return takeSignal(signal);
     if (cancel.signal.aborted) process.exit(130);
-    cancel.abort(new AppError("cancelled", `cancelled by ${signal}`));
+    return cancel.abort(new AppError("cancelled", `cancelled by ${signal}`));
   });
 }
 
+const signals = {
+  cancelled: cancel.signal,
+  take: (onSignal: (signal: NodeJS.Signals) => void) => void (takeSignal = onSignal),
+};
 const argv = process.argv.slice(2);
 const [{ runCli }, { openCliContext }] = await Promise.all([import("./cli/program.ts"), import("./compose.ts")]);
 const judgeOutput = guardOutput();
-const exitCode = await runCli(argv, (globals) => openCliContext(globals, cancel.signal));
+const exitCode = await runCli(argv, (globals) => openCliContext(globals, signals));
 await new Promise<void>((resolve) => process.stdout.write("", () => setImmediate(resolve)));
 process.exit(judgeOutput(exitCode));

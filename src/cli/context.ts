@@ -1,6 +1,7 @@
 // What a command may use: terminal, settings of the call, and what the composition root provides.
 
 import type { Configuration, ConfigProblem, Project } from "../domain/project/project.ts";
+import type { RunEvent } from "../domain/run/run.ts";
 import type { Deps } from "../usecases/deps.ts";
 
 export interface GlobalOptions {
@@ -48,6 +49,22 @@ export interface AppOptions {
    * that stays, whose questions to a store that is down fail. `none`: nothing is opened or stored.
    */
   readonly state?: "required" | "preferred" | "kept" | "none";
+  /** Shown what runs do, in place of the terminal's own progress. */
+  readonly show?: (event: RunEvent) => void;
+}
+
+export interface DaemonOptions {
+  /** 0: a run may take as long as it does. */
+  readonly runTimeoutMs: number;
+  /** How long a stop waits for what runs. */
+  readonly stopTimeoutMs: number;
+}
+
+export interface DaemonTools {
+  /** Runs until a signal ends it; the result is the exit code. */
+  run(options: DaemonOptions): Promise<number>;
+  /** Where a daemon of this configuration listens; needs no valid configuration. */
+  socketPath(): Promise<string>;
 }
 
 export interface ConfigTools {
@@ -105,5 +122,6 @@ export interface CliContext {
   readonly config: ConfigTools;
   readonly keys: KeyTools;
   readonly init: InitTools;
+  readonly daemon: DaemonTools;
   openApp(options: AppOptions): Promise<App>;
 }

@@ -5,7 +5,7 @@ import type { Configuration } from "../domain/project/project.ts";
 import type { AppOptions, CliContext, ConfigTools, GlobalOptions } from "../cli/context.ts";
 import { loadRegistries, type Registries } from "./registries.ts";
 
-async function loadFile(globals: GlobalOptions, registries: Registries) {
+export async function loadFile(globals: GlobalOptions, registries: Registries) {
   const { loadConfiguration } = await import("../adapters/config/load-configuration.ts");
   return loadConfiguration({ explicitPath: globals.config, cwd: process.cwd(), env: process.env, registries });
 }

@@ -9,9 +9,11 @@ export type ErrorCode =
   | "cipher_failed" // a cipher's tool or key material could not be used
   | "config_invalid"
   | "confirmation_required" // data would be replaced and nobody agreed to it
+  | "daemon_unreachable"
   | "disk_full"
   | "hook_failed"
   | "internal"
+  | "listen_failed" // an address or a socket could not be listened on
   | "lock_held"
   | "manifest_invalid"
   | "notification_failed"

@@ -21,7 +21,7 @@ export function makeSlot(slotAt: number, more: Partial<SlotRecord> = {}): SlotRe
     reason: null,
     runId: null,
     outcome: null,
-    missedBefore: 0,
+    missedSince: null,
     owner,
     recordedAt: slotAt + 5,
     startedAt: null,
@@ -60,7 +60,7 @@ export function describeScheduleContract(name: string, open: () => Promise<State
         kind: "prune",
         status: "skipped",
         reason: "it's late",
-        missedBefore: 12,
+        missedSince: 1_793_000_000_000,
         startedAt: 3,
         finishedAt: 9_007_199_254_740_991,
       });

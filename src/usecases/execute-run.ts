@@ -209,6 +209,9 @@ function newRun(deps: RunDeps, request: RunRequest): Run {
 function describeFailure(error: unknown, signal: AbortSignal): AppError {
   const failure = toAppError(error);
   if (!signal.aborted) return failure;
+  const { reason } = signal as { reason: unknown };
+  // A run that was given only so much time has failed: nobody wanted it to end.
+  if (reason instanceof AppError && reason.code === "timed_out") return tagStage(reason, stageOf(failure) ?? "dump");
   const cancelled = new AppError("cancelled", "the run was cancelled", { cause: failure });
   return tagStage(cancelled, stageOf(failure) ?? "dump");
 }

@@ -110,7 +110,7 @@ export interface ScheduleSlotRow {
   readonly reason: string | null;
   readonly run_id: string | null;
   readonly outcome: string | null;
-  readonly missed_before: number;
+  readonly missed_since: number | null;
   readonly owner: string;
   readonly recorded_at: number;
   readonly started_at: number | null;

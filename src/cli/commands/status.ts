@@ -1,5 +1,6 @@
 import { AppError } from "../../domain/error.ts";
 import type { Run } from "../../domain/run/run.ts";
+import { readStatus, type ProjectStatus } from "../../usecases/read-status.ts";
 import type { CommandAction } from "../command-spec.ts";
 import type { App, CliContext } from "../context.ts";
 import { exitCodes } from "../exit-codes.ts";
@@ -18,12 +19,15 @@ export const command: CommandAction = async (context, [name], options) => {
 
 async function showAll(context: CliContext, app: App): Promise<number> {
   const latest = await app.deps.state.listLatestRuns("backup");
+  const states = new Map((await readStatus(app.deps, app.configuration)).map((state) => [state.project, state]));
   const byProject = new Map(latest.map((run) => [run.project, run]));
   const { projects } = app.configuration;
   if (context.globals.json) {
     const rows = projects.map((project) => {
       const run = byProject.get(project.name);
-      return { project: project.name, enabled: project.enabled, lastRun: run === undefined ? null : runToJson(run) };
+      const { nextRunAt, lastSuccessAt, queued, alerts } = states.get(project.name)!;
+      const lastRun = run === undefined ? null : runToJson(run);
+      return { project: project.name, enabled: project.enabled, lastRun, lastSuccessAt, nextRunAt, queued, alerts };
     });
     context.terminal.print(JSON.stringify({ projects: rows }));
     return exitCodes.success;
@@ -34,7 +38,23 @@ async function showAll(context: CliContext, app: App): Promise<number> {
     return run === undefined ? [name, "never backed up", "-", "-", "-", ""] : [name, ...cells(context, app, run)];
   });
   context.terminal.print(renderTable(["PROJECT", "LAST RUN", "STARTED", "TOOK", "STORED", "NOTE"], rows));
+  for (const state of states.values()) printStanding(context, app, state);
   return exitCodes.success;
+}
+
+/** What waits in the daemon's queue, and which alerts stand. */
+function printStanding(context: CliContext, app: App, { project, queued, alerts }: ProjectStatus): void {
+  const { timeZone } = app.configuration.settings;
+  for (const { schedule, kind, dueAt, reason } of queued) {
+    const due = formatTime(Date.parse(dueAt), timeZone);
+    const why = reason === null ? "" : `: ${reason}`;
+    context.terminal.print(`${paint(context, "cyan", "queued")}  ${project}: ${kind} of ${schedule}, due ${due}${why}`);
+  }
+  for (const { message, since } of alerts) {
+    context.terminal.print(
+      `${paint(context, "red", "alert")}   ${message} (since ${formatTime(Date.parse(since), timeZone)})`,
+    );
+  }
 }
 
 async function showProject(context: CliContext, app: App, name: string, last: number): Promise<number> {
@@ -49,8 +69,14 @@ async function showProject(context: CliContext, app: App, name: string, last: nu
     return exitCodes.success;
   }
   const rows = runs.map((run) => [run.id.slice(0, 8), run.kind, run.backupId ?? "-", ...cells(context, app, run)]);
+  const [state] = await readStatus(app.deps, onlyOf(app, name));
   context.terminal.print(renderTable(["RUN", "KIND", "BACKUP", "STATUS", "STARTED", "TOOK", "STORED", "NOTE"], rows));
+  if (state !== undefined) printStanding(context, app, state);
   return exitCodes.success;
+}
+
+function onlyOf({ configuration }: App, name: string): Pick<App["configuration"], "projects" | "settings"> {
+  return { ...configuration, projects: configuration.projects.filter((project) => project.name === name) };
 }
 
 function cells(context: CliContext, app: App, run: Run): readonly string[] {

@@ -18,6 +18,10 @@ export const everyProject = "*";
 export const retentionSchedule = "@retention";
 export const summarySchedule = "@summary";
 
+export function scheduleKey({ project, schedule }: Pick<ScheduleEntry, "project" | "schedule">): string {
+  return JSON.stringify([project, schedule]);
+}
+
 type Scheduled = Pick<Configuration, "projects"> & {
   readonly settings: Pick<Configuration["settings"], "timeZone" | "retentionCron" | "dailySummaryCron">;
 };

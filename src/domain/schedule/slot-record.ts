@@ -21,8 +21,8 @@ export interface SlotRecord extends SlotKey {
   readonly runId: string | null;
   /** Of the run, once it has ended. */
   readonly outcome: Extract<RunStatus, "succeeded" | "failed" | "cancelled"> | null;
-  /** Older missed slots that this record stands for too. */
-  readonly missedBefore: number;
+  /** The first of older missed slots that this record stands for too. */
+  readonly missedSince: number | null;
   /** The daemon that recorded it. */
   readonly owner: RunOwner;
   readonly recordedAt: number;

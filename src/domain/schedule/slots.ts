@@ -81,24 +81,20 @@ export interface DuePlan {
   readonly run: number;
   /** Older ones that were missed, oldest first, each recorded as skipped. */
   readonly missed: readonly number[];
-  /** Still older ones, which share one record. */
-  readonly missedBefore: number;
+  /** The first of still older ones, which the record of the oldest in `missed` stands for too; null when there are none. */
+  readonly missedSince: number | null;
 }
 
-const missedRecords = 100;
+const missedRecords = 20;
 
 /** What is due after `afterMs` up to now; undefined when nothing is. Missed slots are caught up once. */
 export function planDue(rule: SlotRule, afterMs: number, nowMs: number): DuePlan | undefined {
-  const recent: number[] = [];
-  let missedBefore = 0;
-  for (let slot = nextSlot(rule, afterMs); slot !== undefined && slot <= nowMs; slot = nextSlot(rule, slot)) {
-    recent.push(slot);
-    if (recent.length <= missedRecords + 1) continue;
-    recent.shift();
-    missedBefore += 1;
-  }
-  const run = recent.pop();
-  return run === undefined ? undefined : { run, missed: recent, missedBefore };
+  const slots = listSlots(rule, afterMs, nowMs, missedRecords + 2);
+  if (slots.length === 0) return undefined;
+  if (slots.length <= missedRecords + 1) return { run: slots.at(-1)!, missed: slots.slice(0, -1), missedSince: null };
+  // A pattern of every minute after months: what lies in between is not counted, for that would take as long as it is.
+  const newest = lastSlots(rule, nowMs, missedRecords + 1).filter((slot) => slot > afterMs);
+  return { run: newest.at(-1)!, missed: newest.slice(0, -1), missedSince: slots[0]! };
 }
 
 /** The longest wait between two slots around now: weekends of a pattern of workdays count. */

@@ -23,7 +23,7 @@ export async function createSchedulesAndAlerts(db: Kysely<any>): Promise<void> {
     .addColumn("reason", "text")
     .addColumn("run_id", "text")
     .addColumn("outcome", "text")
-    .addColumn("missed_before", "integer", (column) => column.notNull())
+    .addColumn("missed_since", "bigint")
     .addColumn("owner", "text", (column) => column.notNull())
     .addColumn("recorded_at", "bigint", (column) => column.notNull())
     .addColumn("started_at", "bigint")

@@ -1,0 +1,194 @@
+// The daemon put together: schedule engine, alerts, messages that wait, HTTP and its socket around one configuration, which a
+// reload replaces for the runs that begin after it.
+
+import { join } from "node:path";
+import { AppError, toAppError } from "../domain/error.ts";
+import type { ConfigProblem } from "../domain/project/project.ts";
+import type { RunEvent } from "../domain/run/run.ts";
+import { listScheduleEntries, summarySchedule } from "../domain/schedule/daemon-schedules.ts";
+import { routesOf } from "../domain/notification/route.ts";
+import type { DaemonFacts, ReloadResult } from "../contract/control-protocol.ts";
+import type { App, AppOptions, CliContext, DaemonOptions } from "../cli/context.ts";
+import { exitCodes } from "../cli/exit-codes.ts";
+import { renderProblem } from "../cli/render-error.ts";
+import { openControlSocket } from "../server/control-socket.ts";
+import { createHttpApp } from "../server/create-http-app.ts";
+import { listenHttp } from "../server/listen.ts";
+import { checkAlerts } from "../usecases/check-alerts.ts";
+import { checkDaemonHealth } from "../usecases/check-daemon-health.ts";
+import { readProjectHistory, readStatus } from "../usecases/read-status.ts";
+import { runScheduledSlot } from "../usecases/run-scheduled-slot.ts";
+import { openScheduler } from "../usecases/run-scheduler.ts";
+import { tellAlert } from "../usecases/tell-alert.ts";
+import { isOwnerDead } from "../adapters/lock/owner.ts";
+import { recover, sendSummary } from "./daemon-duties.ts";
+import { holdConfigurations } from "./hold-configurations.ts";
+import { lockDaemon } from "./lock-daemon.ts";
+import { logRuns } from "./log-runs.ts";
+
+export interface DaemonParts {
+  openApp(options: AppOptions): Promise<App>;
+  /** From now on signals come here and no longer cancel. */
+  takeSignals(onSignal: (signal: NodeJS.Signals) => void): void;
+}
+
+const everyMinuteMs = 60_000;
+/** A run that does not end when it is cancelled does not keep the daemon. */
+const cancelGraceMs = 30_000;
+const defaultConcurrentRuns = 3;
+
+/** Ends after a signal; the result is the exit code. */
+export async function runDaemon(context: CliContext, parts: DaemonParts, options: DaemonOptions): Promise<number> {
+  const listeners = new Set<(event: RunEvent) => void>();
+  const logging = logRuns(context);
+  listeners.add(logging.show);
+  const show = (event: RunEvent): void => listeners.forEach((listener) => listener(event));
+  const held = await holdConfigurations({ openApp: parts.openApp, show });
+  await using _held = held;
+  const { deps } = held.current();
+  const { clock, state, settings } = deps;
+  await using _lock = await lockDaemon(settings.baseDir);
+  for (const problem of held.current().configuration.warnings) warn(problem);
+  const startedAtMs = clock.monotonicMs();
+  const startedAt = clock.now();
+
+  const scheduler = openScheduler(
+    {
+      clock,
+      state,
+      owner: deps.owner,
+      lock: deps.lock,
+      isOwnerDead,
+      log: logging.log,
+      runSlot: (entry, slot) =>
+        held.use(async (app) => {
+          if (entry.schedule !== summarySchedule) return await runScheduledSlot(app.deps, entry, slot);
+          await sendSummary(app);
+          return null;
+        }),
+    },
+    { maxConcurrentRuns: settings.maxConcurrentRuns ?? defaultConcurrentRuns, runTimeoutMs: options.runTimeoutMs },
+  );
+
+  async function reload(): Promise<ReloadResult> {
+    const { configuration, restartFor } = await held.reload();
+    const entries = listScheduleEntries(configuration);
+    await scheduler.register(entries);
+    for (const problem of configuration.warnings) warn(problem);
+    const { path, projects, warnings } = configuration;
+    logging.log("info", `configuration read again: ${projects.length} projects, ${entries.length} schedules`);
+    return {
+      configuration: path,
+      projects: projects.length,
+      schedules: entries.length,
+      warnings: [...warnings],
+      restartFor: [...restartFor],
+    };
+  }
+
+  function describe(): DaemonFacts {
+    const { schedules, queued, running, nextAt } = scheduler.describe();
+    const { path } = held.current().configuration;
+    const own = { version: context.version, pid: process.pid, startedAt, configuration: path };
+    return { ...own, schedules, queued, running, nextAt };
+  }
+
+  await using _socket = await openControlSocket(join(settings.baseDir, ".backupctl", "daemon.sock"), {
+    ping: async () => describe(),
+    reload,
+    subscribe(onEvent) {
+      listeners.add(onEvent);
+      return () => listeners.delete(onEvent);
+    },
+  });
+  await using http = listenHttp(
+    createHttpApp({
+      checkHealth: () => checkDaemonHealth(deps, { startedAtMs, scheduler: scheduler.describe() }),
+      status: {
+        listAll: () => readStatus(deps, held.current().configuration),
+        findHistory: (project, page) => readProjectHistory(deps, held.current().configuration, project, page),
+      },
+    }),
+    settings.listen ?? ":3100",
+  );
+
+  const over = new AbortController();
+  let wasCancelled = false;
+  let signals = 0;
+  function cancel(why: string): void {
+    wasCancelled ||= scheduler.describe().running > 0;
+    logging.log("warn", `${why}: what runs is cancelled`);
+    scheduler.cancel(new AppError("cancelled", "the daemon was stopped"));
+    void clock.sleep(cancelGraceMs, over.signal).then(
+      () => over.abort(),
+      () => {},
+    );
+  }
+  parts.takeSignals((signal) => {
+    if (signal === "SIGHUP") {
+      reload().catch((error: unknown) => refuse(toAppError(error)));
+      return;
+    }
+    signals += 1;
+    if (signals === 1) {
+      const { running } = scheduler.describe();
+      logging.log("info", `${signal}: nothing new is begun, ${running} running`);
+      scheduler.stop();
+      void clock.sleep(options.stopTimeoutMs, over.signal).then(
+        () => cancel("the time to stop is over"),
+        () => {},
+      );
+    } else if (signals === 2) cancel(signal);
+    else process.exit(exitCodes.cancelled);
+  });
+
+  await recover(held.current());
+  const entries = listScheduleEntries(held.current().configuration);
+  await scheduler.register(entries);
+  logging.log("info", `backupctl ${context.version} daemon: ${entries.length} schedules, ${http.url}`);
+  const loops = [
+    repeat(() => held.use((app) => app.sendWaiting())),
+    repeat(() =>
+      checkAlerts(deps, held.current().configuration, async (alert) => {
+        const word = alert.resolvedAt === null ? "alert" : "alert resolved";
+        logging.log(alert.resolvedAt === null ? "error" : "info", `${word}: ${alert.message}`);
+        const { projects, channels } = held.current().configuration;
+        const project = projects.find(({ name }) => name === alert.project) ?? alert.project;
+        await tellAlert(deps, alert, routesOf(project, channels));
+      }),
+    ),
+  ];
+  await Promise.race([scheduler.run(), aborted(over.signal)]);
+  over.abort();
+  await Promise.all(loops);
+  logging.log("info", "the daemon ended");
+  return wasCancelled ? exitCodes.cancelled : exitCodes.success;
+
+  async function repeat(work: () => Promise<unknown>): Promise<void> {
+    let failed = "";
+    while (!over.signal.aborted) {
+      try {
+        await work();
+        failed = "";
+      } catch (error) {
+        const { message } = toAppError(error);
+        if (message !== failed) logging.log("warn", message);
+        failed = message;
+      }
+      await clock.sleep(everyMinuteMs, over.signal).catch(() => {});
+    }
+  }
+
+  function refuse(error: AppError): void {
+    logging.log("error", `${error.message}; the configuration that was read before stays`);
+    for (const problem of (error.details["problems"] ?? []) as ConfigProblem[]) warn(problem);
+  }
+
+  function warn(problem: ConfigProblem): void {
+    logging.log(problem.severity === "error" ? "error" : "warn", renderProblem(context, problem));
+  }
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));
+}
