@@ -158,6 +158,7 @@ function formatOf(payload: Payload, engine: string): string {
     "postgres-custom": ["dump", ["postgres"]],
     "postgres-tar": ["dir.tar", ["postgres"]],
     sqlite: ["sqlite", ["sqlite"]],
+    "mongo-archive": ["archive", ["mongodb"]],
     tar: ["files.tar", ["files"]],
     sql: [payload.kind === "sql" && payload.isCluster ? "globals.sql" : "sql", ["postgres", "mysql", "mariadb"]],
   };

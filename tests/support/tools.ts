@@ -8,6 +8,7 @@ const root = process.env["BACKUPCTL_TOOLS"] ?? "/opt/backupctl-tools";
 const directories = {
   mysql: join(root, "mysql/usr/bin"),
   "postgresql-17": join(root, "postgresql-17/usr/lib/postgresql/17/bin"),
+  mongo: join(root, "mongo"),
 } as const;
 
 const programs = {
@@ -23,6 +24,10 @@ const programs = {
   "pg_dumpall-17": join(directories["postgresql-17"], "pg_dumpall"),
   "pg_restore-17": join(directories["postgresql-17"], "pg_restore"),
   restic: join(root, "restic/usr/bin/restic"),
+  /** Only on machines with Go. */
+  mongodump: join(directories.mongo, "mongodump"),
+  mongorestore: join(directories.mongo, "mongorestore"),
+  ferretdb: join(directories.mongo, "ferretdb"),
   /** Only on machines with Go; a test that can do without it uses our own S3 server instead. */
   minio: join(root, "minio/minio"),
 } as const;

@@ -73,6 +73,7 @@ test.each([
   { engine: "postgres", password: "p" },
   { engine: "mysql", password: "p" },
   { engine: "mariadb" },
+  { engine: "mongodb", user: "u", password: "p" },
   { engine: "sqlite", path: "/data/app.db" },
   { engine: "none", assets: "/data/a,/data/b" },
   { storages: "s3", s3_bucket: "b", s3_access_key: "a", s3_secret_key: "s", s3_endpoint: "http://127.0.0.1:9000" },

@@ -18,11 +18,17 @@ export interface InitQuestion {
   readonly findFault: (answer: string, answers: InitAnswers) => string | undefined;
 }
 
-export const initEngines = ["postgres", "mysql", "mariadb", "sqlite", "none"] as const;
+export const initEngines = ["postgres", "mysql", "mariadb", "mongodb", "sqlite", "none"] as const;
 export const initStorages = ["local", "s3", "sftp"] as const;
 
-const hasServer = ({ engine }: InitAnswers): boolean =>
-  engine === "postgres" || engine === "mysql" || engine === "mariadb";
+const serverPorts: Readonly<Record<string, string>> = {
+  postgres: "5432",
+  mysql: "3306",
+  mariadb: "3306",
+  mongodb: "27017",
+};
+
+const hasServer = ({ engine }: InitAnswers): boolean => engine !== undefined && engine in serverPorts;
 const uses = (storage: string) => (answers: InitAnswers) => listOf(answers["storages"]).includes(storage);
 const empty = (): string => "";
 
@@ -110,7 +116,7 @@ export const initQuestions: readonly InitQuestion[] = [
   {
     key: "port",
     text: "Port of the database server",
-    fallback: ({ engine }) => (engine === "postgres" ? "5432" : "3306"),
+    fallback: ({ engine }) => serverPorts[engine ?? ""] ?? "",
     isAsked: hasServer,
     findFault: port,
   },

@@ -3,6 +3,7 @@
 import type { SourceDefinition } from "./definition.ts";
 import { filesDefinition } from "./files/definition.ts";
 import { mariadbDefinition } from "./mariadb/definition.ts";
+import { mongodbDefinition } from "./mongodb/definition.ts";
 import { mysqlDefinition } from "./mysql/definition.ts";
 import { postgresDefinition } from "./postgres/definition.ts";
 import { sqliteDefinition } from "./sqlite/definition.ts";
@@ -10,6 +11,7 @@ import { sqliteDefinition } from "./sqlite/definition.ts";
 export const sourceDefinitions: readonly SourceDefinition[] = [
   filesDefinition,
   mariadbDefinition,
+  mongodbDefinition,
   mysqlDefinition,
   postgresDefinition,
   sqliteDefinition,

@@ -5,6 +5,7 @@ import { AppError } from "../../../domain/error.ts";
 import type { ByteStream } from "../../../ports/byte-stream.ts";
 import { createBlockPool, gatherBlocks } from "../../bytes/gather-blocks.ts";
 import { mapInOrder } from "../../bytes/map-in-order.ts";
+import { ownBlock } from "../../bytes/owned-blocks.ts";
 import { checksumDescriptorBit } from "./frame.ts";
 
 export const framePlainBytes = 2 * 1024 * 1024;
@@ -38,5 +39,5 @@ async function compressFrame(block: Uint8Array, level: number): Promise<readonly
   new DataView(checksum.buffer).setUint32(0, Number(Bun.hash.xxHash64(block) & 0xffffffffn), true);
   const frame = await compressing;
   frame[descriptorAt] = frame[descriptorAt]! | checksumDescriptorBit;
-  return [frame, checksum];
+  return [ownBlock(frame), checksum];
 }
