@@ -1,6 +1,7 @@
 // Every command, in the order of the help text.
 
 import { backupCommands } from "./commands/backup-specs.ts";
+import { notifyCommands } from "./commands/notify-specs.ts";
 import { restoreCommands } from "./commands/restore-specs.ts";
 import { scheduleCommands } from "./commands/schedule-specs.ts";
 import { setupCommands } from "./commands/setup-specs.ts";
@@ -10,5 +11,6 @@ export const commandSpecs: readonly CommandSpec[] = [
   ...backupCommands,
   ...restoreCommands,
   ...scheduleCommands,
+  ...notifyCommands,
   ...setupCommands,
 ];

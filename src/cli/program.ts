@@ -15,6 +15,7 @@ const groupSummaries: Readonly<Record<string, string>> = {
   config: "look at the configuration",
   db: "the state store's schema",
   key: "keys of encrypted backups",
+  notify: "messages to people",
   storage: "the places where backups go",
 };
 
