@@ -17,6 +17,7 @@ import { initTools } from "./compose/init-tools.ts";
 import { keyTools } from "./compose/key-tools.ts";
 import { cipherOfFile, sourceAt } from "./compose/named-elsewhere.ts";
 import { announceRuns, routesOfAll } from "./compose/notifications.ts";
+import { findRepositorySpec, openRepository } from "./compose/open-repository.ts";
 import { openState } from "./compose/open-state.ts";
 import { findDefinition, loadRegistries } from "./compose/registries.ts";
 import { relieveMemory } from "./compose/relieve-memory.ts";
@@ -147,9 +148,10 @@ async function openApp(context: CliContext, options: AppOptions): Promise<App> {
       const { withBandwidthLimit } = await import("./adapters/object-store/with-bandwidth-limit.ts");
       return withBandwidthLimit(store, limits, systemClock);
     },
-    isRepository: (name) => configuration.storages.some((spec) => spec.name === name && spec.type === "restic"),
-    async openRepository(name) {
-      throw new AppError("unsupported", `storage ${name}: this build has no repositories yet`);
+    isRepository: (name) => findRepositorySpec(configuration, registries, name) !== undefined,
+    async openRepository(name, log, limits) {
+      const tmpDir = await temporary.ensure();
+      return openRepository(configuration, registries, name, { tmpDir, host: deps.program.host, limits, log });
     },
     async openDirectory(path, log) {
       await mkdir(path, { recursive: true, mode: 0o700 });

@@ -32,6 +32,7 @@ const byErrorCode = {
   object_exists: 1,
   object_not_found: 1,
   partial: 5,
+  repository_not_found: 4,
   restore_failed: 1,
   source_auth_failed: 4,
   source_failed: 1,

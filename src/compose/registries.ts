@@ -4,15 +4,17 @@ import { AppError } from "../domain/error.ts";
 
 /** Schemas of every adapter; their code is loaded by `load` when one is opened. */
 export async function loadRegistries() {
-  const [sources, objectStores, ciphers, notifiers] = await Promise.all([
+  const [sources, objectStores, repositories, ciphers, notifiers] = await Promise.all([
     import("../adapters/source/index.ts"),
     import("../adapters/object-store/index.ts"),
+    import("../adapters/repository/index.ts"),
     import("../adapters/cipher/index.ts"),
     import("../adapters/notifier/index.ts"),
   ]);
   return {
     sources: sources.sourceDefinitions,
     objectStores: objectStores.objectStoreDefinitions,
+    repositories: repositories.repositoryDefinitions,
     ciphers: ciphers.cipherDefinitions,
     notifiers: notifiers.notifierDefinitions,
   };

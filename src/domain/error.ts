@@ -20,6 +20,7 @@ export type ErrorCode =
   | "object_exists"
   | "object_not_found"
   | "partial" // some storages or projects hold the result, some do not
+  | "repository_not_found" // the place answers, but nobody made a repository there
   | "restore_failed"
   | "source_auth_failed"
   | "source_failed" // the dump itself failed

@@ -13,7 +13,20 @@
 // - The password is neither in argv nor in an environment that another user can read, nor in any message.
 // - No such repository: `repository_not_found`. Wrong password: `storage_auth_failed` (not retryable). No connection: `storage_unreachable`.
 
+import type { BandwidthLimits } from "../domain/project/project.ts";
+import type { LogLevel } from "../domain/run/run.ts";
 import type { ByteStream } from "./byte-stream.ts";
+
+export interface RepositoryContext {
+  /** Exists, 0700. */
+  readonly tmpDir: string;
+  /** Recorded with every snapshot and used in every filter; fixed, so that a container's random name does not matter. */
+  readonly host: string;
+  /** Where the program is, when the user says so. */
+  readonly program?: string | undefined;
+  readonly limits?: BandwidthLimits | undefined;
+  log(level: LogLevel, message: string): void;
+}
 
 export interface Snapshot {
   /** All 64 hex digits. */

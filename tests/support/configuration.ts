@@ -45,6 +45,17 @@ export const testRegistries: Registries = {
       load: never,
     },
   ],
+  repositories: [
+    {
+      type: "restic",
+      config: z.strictObject({
+        repository: z.string().min(1),
+        password: secret().optional(),
+        env: z.record(z.string(), secret()).default({}),
+      }),
+      load: never,
+    },
+  ],
   objectStores: [
     { type: "local", config: z.strictObject({ path: z.string().min(1).describe("Directory") }), load: never },
     {

@@ -4,6 +4,7 @@ import { createSandbox, loadText, testRegistries } from "../../../tests/support/
 import { cipherDefinitions } from "../cipher/index.ts";
 import { notifierDefinitions } from "../notifier/index.ts";
 import { objectStoreDefinitions } from "../object-store/index.ts";
+import { repositoryDefinitions } from "../repository/index.ts";
 import { sourceDefinitions } from "../source/index.ts";
 import { configJsonSchema } from "./json-schema.ts";
 import { loadSettingsOnly } from "./load-configuration.ts";
@@ -15,6 +16,7 @@ const text = await Bun.file(join(root, "docs", "configuration.md")).text();
 const registries = {
   sources: sourceDefinitions,
   objectStores: objectStoreDefinitions,
+  repositories: repositoryDefinitions,
   ciphers: cipherDefinitions,
   notifiers: notifierDefinitions,
 };

@@ -102,8 +102,6 @@ export function checkSettings(
     `${kind.noun} type ${type} is not available in this build`,
     "runs that need it will fail",
   );
-  const planned = kind.planned?.find((one) => one.type === type);
-  if (planned !== undefined) return checkBlock(draft, planned.config, settings.value, settings.locator);
   noteSecrets(draft, undefined, settings.value, settings.locator);
   return settings.value;
 }

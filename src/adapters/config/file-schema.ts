@@ -199,12 +199,6 @@ const resticKeys = {
     .describe("Variables for restic: the credentials of its back end"),
 };
 
-/** Settings of a storage of type `restic`. */
-export const ResticStorage = z
-  .strictObject({ ...resticKeys, password: resticKeys.password.optional() })
-  .describe("Repository of restic");
-export type ResticStorage = z.infer<typeof ResticStorage>;
-
 /** A project's own `restic` block. */
 export const ResticBlock = z
   .strictObject({

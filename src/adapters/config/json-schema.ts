@@ -90,7 +90,7 @@ function toSchema(schema: z.ZodType, slot: (schema: z.core.$ZodType) => Json | u
 }
 
 function settingsOf(kind: TechnologyKind, type: string): Json {
-  const definition = [...kind.registered, ...(kind.planned ?? [])].find((one) => one.type === type);
+  const definition = kind.registered.find((one) => one.type === type);
   return definition === undefined ? { type: "object" } : toSchema(definition.config);
 }
 

@@ -4,12 +4,13 @@ import type { z } from "zod";
 import type { CipherDefinition } from "../cipher/definition.ts";
 import type { NotifierDefinition } from "../notifier/definition.ts";
 import type { ObjectStoreDefinition } from "../object-store/definition.ts";
+import type { RepositoryDefinition } from "../repository/definition.ts";
 import type { SourceDefinition } from "../source/definition.ts";
-import { ResticStorage } from "./file-schema.ts";
 
 export interface Registries {
   readonly sources: readonly SourceDefinition[];
   readonly objectStores: readonly ObjectStoreDefinition[];
+  readonly repositories: readonly RepositoryDefinition[];
   readonly ciphers: readonly CipherDefinition[];
   readonly notifiers: readonly NotifierDefinition[];
 }
@@ -25,8 +26,6 @@ export interface TechnologyKind {
   readonly noun: string;
   readonly registered: readonly TypedSchema[];
   readonly known: readonly string[];
-  /** Schemas of known types that have no adapter yet. */
-  readonly planned?: readonly TypedSchema[];
 }
 
 /** The type under which a project's `assets` are read. */
@@ -47,12 +46,11 @@ export function databaseKind(registries: Registries): TechnologyKind {
   return { noun, registered: registered.filter(({ type }) => isDatabase(type)), known: known.filter(isDatabase) };
 }
 
-export function storageKind({ objectStores }: Registries): TechnologyKind {
+export function storageKind({ objectStores, repositories }: Registries): TechnologyKind {
   return {
     noun: "storage",
-    registered: objectStores,
+    registered: [...objectStores, ...repositories],
     known: ["local", "s3", "sftp", "restic"],
-    planned: [{ type: "restic", config: ResticStorage }],
   };
 }
 

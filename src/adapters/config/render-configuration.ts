@@ -37,7 +37,7 @@ export function renderConfiguration(configuration: Configuration, options: Rende
 export function showConfiguration(configuration: Configuration, { project, registries }: RenderOptions): unknown {
   const { secrets } = configuration;
   const settingsOf = (kind: TechnologyKind, spec: AdapterSpec): unknown => {
-    const schema = [...kind.registered, ...(kind.planned ?? [])].find(({ type }) => type === spec.type)?.config;
+    const schema = kind.registered.find(({ type }) => type === spec.type)?.config;
     return maskSettings(schema, spec.settings, secrets);
   };
   const showChannel = ({ name, type, on, afterFailures, projects, settings }: ChannelSpec): unknown => ({

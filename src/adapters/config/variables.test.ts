@@ -116,7 +116,6 @@ describe("warnings", () => {
     const text = `storage:\n  - { name: a, type: restic, restic: { repository: "rest:https://u:canary@h/r", password: "\${P}" } }\n`;
     const { problems, configuration } = await loadText(text, { env: { P: "from-variable" } });
     expect(problems.map(({ message }) => message)).toEqual([
-      "storage type restic is not available in this build",
       "repository contains a password that stands in the file itself",
     ]);
     expect(configuration.secrets).toEqual(["from-variable", "canary"]);

@@ -1,0 +1,91 @@
+// restic's exit codes and words as errors of ours, once.
+
+import { AppError } from "../../../domain/error.ts";
+import type { ToolExit } from "../../process/spawn-tool.ts";
+
+export interface Failure {
+  readonly exit: ToolExit;
+  /** What was tried: `backup`, `snapshots`. */
+  readonly command: string;
+  readonly location: string;
+  readonly program: string;
+  /** What restic said, without secrets. */
+  readonly said: string;
+}
+
+/** Anything that is not listed here is a failure as well. */
+export const exitCodes = {
+  success: 0,
+  fatal: 1,
+  incomplete: 3,
+  noRepository: 10,
+  locked: 11,
+  wrongPassword: 12,
+} as const;
+
+export function resticError({ exit, command, location, program, said }: Failure): AppError {
+  const tail = said === "" ? "" : `: ${said}`;
+  if (exit.startError !== null) {
+    return new AppError("tool_missing", `${program} could not be started (${exit.startError.message})`, {
+      hint: "install restic 0.17.1 or newer, or set RESTIC_BINARY",
+    });
+  }
+  switch (exit.code) {
+    case exitCodes.noRepository:
+      return new AppError("repository_not_found", `there is no restic repository at ${location}`, {
+        hint: "make it with backupctl restic <project> init, or correct the storage's address",
+      });
+    case exitCodes.locked:
+      return new AppError("lock_held", `the repository at ${location} is locked by another process${tail}`, {
+        hint: "wait for it to end; a lock that nobody holds any more goes with backupctl restic <project> unlock",
+        retryable: true,
+      });
+    case exitCodes.wrongPassword:
+      return new AppError("storage_auth_failed", `the password does not open the repository at ${location}`, {
+        hint: "check the storage's password, or RESTIC_PASSWORD",
+      });
+    default:
+      return fatal({ exit, command, location, program, said });
+  }
+}
+
+const words: readonly (readonly [
+  RegExp,
+  "disk_full" | "storage_unreachable" | "storage_auth_failed" | "object_not_found",
+  string,
+])[] = [
+  [
+    /no space left on device|disk quota exceeded|insufficient storage/i,
+    "disk_full",
+    "free space there, or prune old backups",
+  ],
+  [
+    /connection refused|no such host|network is unreachable|i\/o timeout|no route to host|could not resolve|connection (closed|reset)|connection timed out/i,
+    "storage_unreachable",
+    "check the address, the network and whether the server is up",
+  ],
+  [
+    /permission denied|access ?denied|unauthorized|\b40[13]\b|host key verification failed/i,
+    "storage_auth_failed",
+    "check the credentials and the rights of the account",
+  ],
+  [
+    /not found in snapshot|no matching ID found|no snapshot found/i,
+    "object_not_found",
+    "list what there is with backupctl snapshots",
+  ],
+];
+
+/** Exit code 1 stands for everything else, so that only its words tell what happened. */
+function fatal({ exit, command, location, said }: Failure): AppError {
+  const how = exit.signal === null ? `exit code ${exit.code}` : exit.signal;
+  const message = `restic ${command} failed on ${location} (${how})${said === "" ? "" : `: ${said}`}`;
+  const known = words.find(([pattern]) => pattern.test(said));
+  if (known === undefined) {
+    return new AppError("storage_failed", message, {
+      hint: "try backupctl restic <project> check; details are in the log",
+      retryable: true,
+    });
+  }
+  return new AppError(known[1], message, { hint: known[2], retryable: known[1] === "storage_unreachable" });
+}

@@ -1,0 +1,219 @@
+// One call of restic: the password in a file of mode 0600 that is gone afterwards, nothing of our environment but what it
+// needs, ended by SIGTERM so that it can take its lock away, and only late by SIGKILL.
+
+import { AppError } from "../../../domain/error.ts";
+import type { ByteStream } from "../../../ports/byte-stream.ts";
+import type { RepositoryContext } from "../../../ports/repository.ts";
+import { openSecretDirectory, type SecretDirectory } from "../../process/secret-file.ts";
+import { spawnTool, type ToolExit } from "../../process/spawn-tool.ts";
+import type { ResticConfig } from "./config.ts";
+import { openMessageReader, textOf, type Message } from "./read-messages.ts";
+import { exitCodes, resticError } from "./restic-error.ts";
+
+export interface Restic {
+  readonly program: string;
+  readonly location: string;
+  readonly calls: { count: number };
+  run(call: ResticCall): Promise<ResticOutcome>;
+  stream(command: string, args: readonly string[], signal: AbortSignal): ByteStream;
+  /** For a call on the caller's own terminal. */
+  environment(secrets: SecretDirectory): Promise<Readonly<Record<string, string>>>;
+}
+
+export interface ResticCall {
+  readonly command: string;
+  readonly args: readonly string[];
+  readonly signal: AbortSignal;
+  onMessage?(message: Message): void;
+}
+
+export interface ResticOutcome {
+  readonly code: number;
+  /** Lines of stdout that were no messages: a document of JSON, or text. */
+  readonly text: string;
+  readonly warnings: readonly string[];
+}
+
+/** How long restic may take to put its lock away. */
+const killGraceMs = 60_000;
+/** How long somebody else's live lock is waited for. */
+const lockWait = "10m";
+const keptWarnings = 100;
+
+export function openRestic(config: ResticConfig, context: RepositoryContext): Restic {
+  const { tmpDir, limits } = context;
+  const program = context.program ?? "restic";
+  const location = withoutSecrets(config.repository);
+  const calls = { count: 0 };
+  const limitArgs = [
+    ...(limits?.uploadKbps === undefined ? [] : ["--limit-upload", String(limits.uploadKbps)]),
+    ...(limits?.downloadKbps === undefined ? [] : ["--limit-download", String(limits.downloadKbps)]),
+  ];
+
+  async function environment(secrets: SecretDirectory): Promise<Readonly<Record<string, string>>> {
+    if (config.password === undefined) {
+      throw new AppError("config_invalid", `the repository at ${location} has no password`, {
+        hint: "give its storage a password, or set RESTIC_PASSWORD",
+      });
+    }
+    const { XDG_CACHE_HOME: cacheHome } = process.env;
+    return {
+      ...(cacheHome === undefined ? {} : { XDG_CACHE_HOME: cacheHome }),
+      TMPDIR: tmpDir,
+      RESTIC_PROGRESS_FPS: "1",
+      ...config.env,
+      RESTIC_REPOSITORY_FILE: await secrets.write("repository", config.repository),
+      RESTIC_PASSWORD_FILE: await secrets.write("password", config.password),
+    };
+  }
+
+  async function attempt(call: ResticCall, extra: readonly string[]): Promise<ResticOutcome> {
+    call.signal.throwIfAborted();
+    await using secrets = await openSecretDirectory(tmpDir);
+    calls.count += 1;
+    const warnings: string[] = [];
+    const texts: string[] = [];
+    const errors: string[] = [];
+    const note = (message: Message): void => {
+      const type = textOf(message, "message_type");
+      if (type === "error" && warnings.length < keptWarnings) warnings.push(describeError(message));
+      if (type === "exit_error") errors.push(textOf(message, "message"));
+      call.onMessage?.(message);
+    };
+    const stdout = openMessageReader(note, (line) => texts.push(line));
+    const stderr = openMessageReader(note, (line) => {
+      errors.push(line);
+      context.log("debug", `restic: ${line}`);
+    });
+    const stop = stopGently(call.signal);
+    let exit: ToolExit | undefined;
+    await using tool = spawnTool({
+      command: program,
+      args: [call.command, "--json", ...limitArgs, ...extra, ...call.args],
+      env: await environment(secrets),
+      signal: stop.signal,
+      onStderrLine: (line) => stderr.push(`${line}\n`),
+      succeeded: (ended) => {
+        exit = ended;
+        return ended.code === exitCodes.success || ended.code === exitCodes.incomplete;
+      },
+      fail: (ended) =>
+        resticError({ exit: ended, command: call.command, location, program, said: shorten(errors, config) }),
+    });
+    stop.watch(tool.pid);
+    try {
+      const decoder = new TextDecoder();
+      for await (const chunk of tool.stdout) stdout.push(decoder.decode(chunk, { stream: true }));
+      stdout.end();
+      if (stdout.isCut) throw new AppError("storage_failed", `restic ${call.command} printed a line that is too long`);
+    } catch (error) {
+      call.signal.throwIfAborted();
+      throw error;
+    } finally {
+      stop.end();
+    }
+    call.signal.throwIfAborted();
+    const code = exit?.code ?? 0;
+    // With exit code 3 older versions say what they could not read in plain words only.
+    const unread = code === exitCodes.incomplete && warnings.length === 0 ? errors.slice(0, keptWarnings) : warnings;
+    return { code, text: texts.join("\n"), warnings: unread.map((line) => hide(line, config)) };
+  }
+
+  return {
+    program,
+    location,
+    calls,
+    environment,
+    async run(call) {
+      try {
+        return await attempt(call, []);
+      } catch (error) {
+        if (!(error instanceof AppError && error.code === "lock_held") || call.command === "unlock") throw error;
+        // restic removes locks of dead processes only; a live one's is waited for.
+        context.log("info", `${error.message}; looking whether its owner is still there`);
+        await attempt({ command: "unlock", args: [], signal: call.signal }, []);
+        return await attempt(call, ["--retry-lock", lockWait]);
+      }
+    },
+    async *stream(command, args, signal) {
+      signal.throwIfAborted();
+      await using secrets = await openSecretDirectory(tmpDir);
+      calls.count += 1;
+      const errors: string[] = [];
+      const stop = stopGently(signal);
+      const tool = spawnTool({
+        command: program,
+        args: [command, ...limitArgs, "--retry-lock", lockWait, ...args],
+        env: await environment(secrets),
+        signal: stop.signal,
+        onStderrLine: (line) => errors.push(line),
+        fail: (exit) => resticError({ exit, command, location, program, said: shorten(errors, config) }),
+      });
+      stop.watch(tool.pid);
+      try {
+        yield* tool.stdout;
+      } catch (error) {
+        signal.throwIfAborted();
+        throw error;
+      } finally {
+        stop.end();
+        await tool[Symbol.asyncDispose]();
+      }
+    },
+  };
+}
+
+/** SIGTERM when the caller's signal aborts; the signal that it gives aborts only when that did not help. */
+function stopGently(signal: AbortSignal) {
+  const late = new AbortController();
+  let pid: number | undefined;
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const terminate = (): void => {
+    if (pid === undefined || timer !== undefined) return;
+    timer = setTimeout(() => late.abort(signal.reason), killGraceMs);
+    try {
+      process.kill(process.platform === "win32" ? pid : -pid, "SIGTERM");
+    } catch {
+      // It has ended already.
+    }
+  };
+  signal.addEventListener("abort", terminate, { once: true });
+  return {
+    signal: late.signal,
+    watch(started: number | undefined): void {
+      pid = started;
+      if (signal.aborted) terminate();
+    },
+    end(): void {
+      clearTimeout(timer);
+      signal.removeEventListener("abort", terminate);
+    },
+  };
+}
+
+function describeError(message: Message): string {
+  const error = message["error"];
+  const text = typeof error === "object" && error !== null ? textOf(error as Message, "message") : "";
+  const item = textOf(message, "item");
+  return [item, text].filter((piece) => piece !== "").join(": ") || "an unnamed file could not be read";
+}
+
+function shorten(lines: readonly string[], config: ResticConfig): string {
+  const telling = lines.map((line) => line.replace(/^Fatal: /, "").trim()).filter((line) => line !== "");
+  return hide([...new Set(telling)].slice(-3).join("; "), config).slice(0, 600);
+}
+
+function hide(text: string, config: ResticConfig): string {
+  const secrets = [config.password, ...Object.values(config.env)].filter(
+    (value) => value !== undefined && value.length > 3,
+  );
+  return secrets.reduce<string>(
+    (clean, secret) => clean.replaceAll(secret!, "***"),
+    text.replaceAll(config.repository, withoutSecrets(config.repository)),
+  );
+}
+
+/** `rest:https://user:password@host/` without what stands before the at sign's colon. */
+export function withoutSecrets(repository: string): string {
+  return repository.replace(/(:\/\/[^:@/]*):[^@/]*@/, "$1:***@");
+}
