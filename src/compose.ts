@@ -51,6 +51,10 @@ export function openCliContext(globals: GlobalOptions, signals: ProcessSignals):
       const { runDaemon } = await import("./compose/daemon.ts");
       return runDaemon(context, { openApp: (wanted) => openApp(context, wanted), takeSignals: signals.take }, options);
     }),
+    async trustHost(host) {
+      const { trustHost } = await import("./adapters/object-store/sftp/trust-host.ts");
+      await trustHost(host);
+    },
     openApp: (options) => openApp(context, options),
   };
   return context;

@@ -2,6 +2,7 @@
 
 import { backupCommands } from "./commands/backup-specs.ts";
 import { notifyCommands } from "./commands/notify-specs.ts";
+import { healthCommands } from "./commands/health-specs.ts";
 import { restoreCommands } from "./commands/restore-specs.ts";
 import { scheduleCommands } from "./commands/schedule-specs.ts";
 import { setupCommands } from "./commands/setup-specs.ts";
@@ -12,5 +13,6 @@ export const commandSpecs: readonly CommandSpec[] = [
   ...restoreCommands,
   ...scheduleCommands,
   ...notifyCommands,
+  ...healthCommands,
   ...setupCommands,
 ];

@@ -1,5 +1,6 @@
 // What a command may use: terminal, settings of the call, and what the composition root provides.
 
+import type { UnknownHost } from "../domain/health/unknown-host.ts";
 import type { Configuration, ConfigProblem, Project } from "../domain/project/project.ts";
 import type { RunEvent } from "../domain/run/run.ts";
 import type { Deps } from "../usecases/deps.ts";
@@ -123,5 +124,7 @@ export interface CliContext {
   readonly keys: KeyTools;
   readonly init: InitTools;
   readonly daemon: DaemonTools;
+  /** Saves the key of a host that a person has agreed to. */
+  trustHost(host: UnknownHost): Promise<void>;
   openApp(options: AppOptions): Promise<App>;
 }

@@ -4,6 +4,7 @@ import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import type { ServerHostKeyAlgorithm } from "ssh2";
 import { AppError } from "../../../domain/error.ts";
+import type { UnknownHost } from "../../../domain/health/unknown-host.ts";
 import type { SftpStoreConfig } from "./config.ts";
 import { expandHome } from "./expand-home.ts";
 import { findKnownHost, hostName, type KnownHost, type KnownKey } from "./known-hosts.ts";
@@ -46,13 +47,18 @@ export function fingerprintOf(blob: Buffer): string {
   return `SHA256:${createHash("sha256").update(blob).digest("base64").replace(/=+$/, "")}`;
 }
 
+/** A key names its own type first. */
+function typeOf(blob: Buffer): string {
+  return blob.subarray(4, 4 + blob.readUInt32BE(0)).toString("latin1");
+}
+
 function judge(config: SftpStoreConfig, path: string, known: KnownHost, blob: Buffer): AppError | undefined {
   const { host, port } = config;
   const name = hostName(host, port);
   const isSame = (key: KnownKey): boolean => key.blob.equals(blob);
   const shown = fingerprintOf(blob);
-  const refuse = (message: string, hint: string): AppError =>
-    new AppError("storage_auth_failed", message, { hint, details: { host: name, fingerprint: shown } });
+  const refuse = (message: string, hint: string, more: Readonly<Record<string, unknown>> = {}): AppError =>
+    new AppError("storage_auth_failed", message, { hint, details: { host: name, fingerprint: shown, ...more } });
   const scan = `ssh-keyscan -p ${port} ${host} >> ${path}`;
   const compare = `compare that fingerprint with what the server's operator publishes`;
 
@@ -76,7 +82,11 @@ function judge(config: SftpStoreConfig, path: string, known: KnownHost, blob: Bu
       `${compare}, then run: ${scan}`,
     );
   }
-  return refuse(`the host ${name} is not in ${path}; its host key is ${shown}`, `${compare}, then run: ${scan}`);
+  const keyType = typeOf(blob);
+  const line = `${name} ${keyType} ${blob.toString("base64")}`;
+  const unknownHost: UnknownHost = { host: name, keyType, fingerprint: shown, knownHostsPath: path, line };
+  const hint = `${compare}, then run: ${scan}; or let backupctl health ask you on a terminal`;
+  return refuse(`the host ${name} is not in ${path}; its host key is ${shown}`, hint, { unknownHost });
 }
 
 async function readKnownHosts(path: string): Promise<string> {
