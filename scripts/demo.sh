@@ -14,6 +14,7 @@ fi
 work=$(mktemp -d "${TMPDIR:-/tmp}/backupctl-demo.XXXXXX")
 chmod 755 "$work"
 pgdata="$work/postgres"
+# shellcheck disable=SC2012 # names of Debian's own
 pgbin=$(ls -d /usr/lib/postgresql/*/bin 2>/dev/null | sort -V | tail -n 1)
 owner=$(id -un)
 if [ "$(id -u)" = 0 ]; then owner=postgres; fi

@@ -30,4 +30,9 @@ export const gates = {
     promise: "the rules no tool knows: zones, names, technologies, registries",
     command: [bin("bun"), "scripts/check/layout.ts"],
   },
+  shell: {
+    name: "shell",
+    promise: "shell scripts quote, test and fail as they should",
+    command: [bin("bun"), "scripts/check/shell.ts"],
+  },
 } as const satisfies Record<string, Gate>;

@@ -139,6 +139,26 @@ const plantings: Readonly<Partial<Record<keyof typeof gates, readonly Planting[]
       says: "TS2322",
     },
   ],
+  shell: [
+    {
+      rule: "an unquoted path in a script",
+      path: "scripts/planted.sh",
+      text: "#!/bin/sh\nrm -rf $1\n",
+      says: "SC2086",
+    },
+    {
+      rule: "a script without the ending .sh",
+      path: "scripts/planted-program",
+      text: '#!/bin/bash\ncd "$1"\n',
+      says: "SC2164",
+    },
+    {
+      rule: "a script of the deployment",
+      path: "deploy/planted.sh",
+      text: "#!/bin/sh\nif [ $1 = x ]; then echo x; fi\n",
+      says: "SC2086",
+    },
+  ],
   format: [
     { rule: "a crooked line", path: "src/usecases/a.ts", text: "export   const a=1\n", says: "src/usecases/a.ts" },
   ],

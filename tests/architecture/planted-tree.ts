@@ -11,6 +11,7 @@ const copied = [
   "scripts",
   "tests",
   "changelog",
+  "deploy",
   "package.json",
   "tsconfig.json",
   ".oxlintrc.json",
