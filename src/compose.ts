@@ -28,6 +28,9 @@ declare const BACKUPCTL_VERSION: string | undefined;
 /** How long a command that is done may go on with messages that were left from before. */
 const drainBudgetMs = 10_000;
 
+/** How long a run waits for the record of its beginning. */
+const recordBoundMs = 5_000;
+
 const version = typeof BACKUPCTL_VERSION === "undefined" ? "0.0.0-dev" : BACKUPCTL_VERSION;
 
 export interface ProcessSignals {
@@ -66,7 +69,7 @@ async function openApp(context: CliContext, options: AppOptions): Promise<App> {
   const { settings, secrets } = configuration;
   const [
     { systemClock },
-    { currentOwner },
+    { currentOwner, judgeOwner },
     { openFileLock },
     { shellHooks },
     { referencedVariables },
@@ -103,6 +106,7 @@ async function openApp(context: CliContext, options: AppOptions): Promise<App> {
     owner: currentOwner(),
     program: { version, host: hostname(), platform: `${process.platform}-${process.arch}` },
     lock: openFileLock({ baseDir: settings.baseDir }),
+    judgeOwner,
     // A hook's ${VAR} is left to the shell, so what `.env` says of the variables that it names goes along.
     hooks: {
       run: (request) =>
@@ -116,6 +120,7 @@ async function openApp(context: CliContext, options: AppOptions): Promise<App> {
       const clean = redactEvent(event, secrets);
       for (const listener of listeners) listener(clean);
     },
+    recorded: () => Promise.race([recorder.flush(), systemClock.sleep(recordBoundMs)]),
     async openSource(spec, log) {
       const definition = findDefinition(registries.sources, "source", spec.type);
       const module = await definition.load();

@@ -26,6 +26,7 @@ const byErrorCode = {
   hook_failed: 1,
   internal: 1,
   listen_failed: 1,
+  interrupted: 1,
   lock_held: 2,
   manifest_invalid: 1,
   notification_failed: 1,

@@ -14,6 +14,7 @@ export type ErrorCode =
   | "hook_failed"
   | "internal"
   | "listen_failed" // an address or a socket could not be listened on
+  | "interrupted" // the process of a run ended without finishing it
   | "lock_held"
   | "manifest_invalid"
   | "notification_failed"

@@ -127,6 +127,7 @@ export function describeLockContract(name: string, open: () => Promise<LockSubje
       const project = fresh();
       await subject.leaveByDeadOwner(project);
       expect(await subject.lock.findHolder(project)).toBeUndefined();
+      expect((await subject.other.findDead(project))?.purpose).toBe("backup");
       const results = await Promise.allSettled(
         Array.from({ length: 10 }, (_, index) =>
           (index % 2 === 0 ? subject.lock : subject.other).acquire(project, "backup"),
@@ -135,6 +136,7 @@ export function describeLockContract(name: string, open: () => Promise<LockSubje
       const winners = results.filter((result) => result.status === "fulfilled");
       expect(winners.length).toBe(1);
       expect((await subject.other.findHolder(project))?.owner.pid).toBe(process.pid);
+      expect(await subject.other.findDead(project)).toBeUndefined();
       await winners[0]!.value[Symbol.asyncDispose]();
       expect(await subject.lock.findHolder(project)).toBeUndefined();
     });

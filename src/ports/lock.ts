@@ -20,4 +20,6 @@ export interface Lock {
   acquireOrWait(name: string, purpose: string, signal: AbortSignal): Promise<HeldLock>;
   /** The live holder, if any. */
   findHolder(name: string): Promise<LockHolder | undefined>;
+  /** Who died holding it, as long as nobody has taken it since. */
+  findDead(name: string): Promise<LockHolder | undefined>;
 }

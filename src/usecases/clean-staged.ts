@@ -3,17 +3,16 @@
 
 import { parseStagedKey, type StagedKey } from "../domain/backup/staged-key.ts";
 import { manifestKey } from "../domain/backup/object-key.ts";
-import { isTerminal } from "../domain/run/run.ts";
 import type { Project } from "../domain/project/project.ts";
 import type { ObjectInfo, ObjectStore } from "../ports/object-store.ts";
-import { abandonedIdsOf, youngestDebris } from "./collect-debris.ts";
+import type { Collector } from "./collect-debris.ts";
 import type { Deps } from "./deps.ts";
 import type { ActiveRun } from "./execute-run.ts";
+import { findEndedBackups } from "./find-ended-backups.ts";
 
 type CleanDeps = Pick<Deps, "clock" | "settings" | "openDirectory">;
 
 const dayMs = 86_400_000;
-const recentRuns = 1_000;
 const everyBackup = 100_000;
 
 /** The caller holds the project's lock. Does nothing without `local_days`; 0 removes what was just synced as well. */
@@ -40,20 +39,13 @@ export async function cleanStaged(
 /** What a crash left: dumps of runs that are known to have ended, of backups that the catalogue does not know. */
 export async function collectStaged(
   deps: CleanDeps & Pick<Deps, "state">,
-  run: ActiveRun,
+  run: Collector,
   project: Project,
 ): Promise<void> {
   await using staging = await deps.openDirectory(deps.settings.baseDir, run.log);
-  const youngest = youngestDebris(deps, project);
   const files = await listStaged(staging, project.name, run.signal);
   if (files.length === 0) return;
-  const runs = await deps.state.listRuns({ project: project.name, kind: "backup", limit: recentRuns });
-  const ended = new Set<unknown>(
-    runs
-      .filter((past) => past.id !== run.id && past.status !== "succeeded")
-      .filter((past) => isTerminal(past.status) || past.heartbeatAt < youngest)
-      .flatMap((past) => [past.backupId, ...abandonedIdsOf(past)]),
-  );
+  const ended = await findEndedBackups(deps, { project, except: run.id, failedOnly: true });
   const backups = await deps.state.listBackups({ project: project.name, limit: everyBackup });
   const committed = new Set(backups.map(({ id }) => id));
   for (const { object, key } of files) {

@@ -3,41 +3,44 @@
 // storage: then they were never committed here, or their deletion was cut short. A file without a record stays, and so
 // do the parts of a backup whose manifest was lost.
 
-import { isTerminal, type Run } from "../domain/run/run.ts";
 import type { Project } from "../domain/project/project.ts";
+import { parseObjectKey } from "../domain/backup/object-key.ts";
 import type { Deps } from "./deps.ts";
 import type { ActiveRun } from "./execute-run.ts";
+import { findEndedBackups } from "./find-ended-backups.ts";
 import { readCatalog } from "./read-catalog.ts";
 import type { Target } from "./store-part.ts";
 
 /** Nothing younger is touched, however the run that made it ended; a project's own time-out may raise it. */
 const minimumAgeMs = 60 * 60 * 1000;
-const recentRuns = 1_000;
 const everyBackup = 100_000;
 
-/** The caller holds the project's lock, so that no run of this project is live here. */
+/** Who collects: a run, or the recovery after a crash. */
+export type Collector = Pick<ActiveRun, "id" | "signal" | "log" | "report">;
+
+/**
+ * The caller holds the project's lock, so that no run of this project is live here. Unfinished writes of `deadBackup`, whose
+ * run is known to be dead, go however young they are.
+ */
 export async function collectDebris(
   deps: Pick<Deps, "clock" | "state">,
-  run: ActiveRun,
+  run: Collector,
   project: Project,
   target: Target,
+  deadBackup: string | null = null,
 ): Promise<void> {
-  const youngest = youngestDebris(deps, project);
+  const youngest = deps.clock.now() - Math.max(minimumAgeMs, project.timeoutMs ?? 0);
   let removed = 0;
   for (const debris of await target.store.listDebris(run.signal)) {
-    if (!debris.key.startsWith(`${project.name}/`) || debris.startedAt > youngest) continue;
+    const isDead = deadBackup !== null && parseObjectKey(debris.key)?.backupId === deadBackup;
+    if (!debris.key.startsWith(`${project.name}/`) || (debris.startedAt > youngest && !isDead)) continue;
     await target.store.deleteDebris(debris, run.signal);
     run.log("info", `storage ${target.name}: removed the unfinished ${debris.key}`);
     removed += 1;
   }
   const { orphans } = await readCatalog(target.store, project.name, run.signal);
   if (orphans.length > 0) {
-    const runs = await deps.state.listRuns({ project: project.name, kind: "backup", limit: recentRuns });
-    const ended = new Set<unknown>(
-      runs
-        .filter((past) => past.id !== run.id && (isTerminal(past.status) || past.heartbeatAt < youngest))
-        .flatMap((past) => [past.backupId, ...abandonedIdsOf(past)]),
-    );
+    const ended = await findEndedBackups(deps, { project, except: run.id });
     const catalogue = await deps.state.listBackups({ project: project.name, storage: target.name, limit: everyBackup });
     const committed = new Set(catalogue.map(({ id }) => id));
     for (const { backupId, object } of orphans) {
@@ -52,15 +55,4 @@ export async function collectDebris(
     }
   }
   if (removed > 0) run.report({ removedDebris: removed });
-}
-
-/** When whatever may be collected was begun at the latest. */
-export function youngestDebris({ clock }: Pick<Deps, "clock">, project: Project): number {
-  return clock.now() - Math.max(minimumAgeMs, project.timeoutMs ?? 0);
-}
-
-/** Ids of the attempts of a run that was retried. */
-export function abandonedIdsOf({ result }: Run): readonly unknown[] {
-  const { abandonedIds } = result;
-  return Array.isArray(abandonedIds) ? abandonedIds : [];
 }

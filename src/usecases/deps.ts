@@ -71,6 +71,8 @@ export interface Deps {
   readonly owner: RunOwner;
   readonly program: { readonly version: string; readonly host: string; readonly platform: string };
   readonly lock: Lock;
+  /** `unseen`: on another host, or where pids cannot be compared; nobody can tell from here. */
+  judgeOwner(owner: RunOwner): "alive" | "dead" | "unseen";
   readonly hooks: HookRunner;
   readonly state: StateStore;
   /** Takes what the state store cannot take now. */
@@ -79,6 +81,8 @@ export interface Deps {
   /** Cryptographically random bytes. */
   random(length: number): Uint8Array;
   emit(event: RunEvent): void;
+  /** Waits, within a bound, until what was emitted is stored. */
+  recorded(): Promise<void>;
   openSource(spec: SourceSpec, log: LogSink): Promise<Source>;
   /** The settings of a source of the same server that names another database, file or directory. */
   settingsAt(spec: SourceSpec, database: string): unknown;

@@ -5,10 +5,10 @@ import type { BackupType } from "../domain/backup/backup.ts";
 import { planRetention, type RetentionCandidate } from "../domain/retention/plan-retention.ts";
 import { retentionSets } from "../domain/retention/retention-sets.ts";
 import type { Project } from "../domain/project/project.ts";
-import { isTerminal } from "../domain/run/run.ts";
-import { abandonedIdsOf, youngestDebris } from "./collect-debris.ts";
+import type { Collector } from "./collect-debris.ts";
 import type { Deps } from "./deps.ts";
 import type { ActiveRun } from "./execute-run.ts";
+import { findEndedBackups } from "./find-ended-backups.ts";
 import { isBeingRead } from "./hold-for-reading.ts";
 import type { SetPlan } from "./prune-backups.ts";
 import { readRepository, sizeOf, timeOf, type NamedRepository, type SnapshotGroup } from "./snapshot-groups.ts";
@@ -21,7 +21,6 @@ export interface SnapshotCandidate extends RetentionCandidate {
 }
 
 const everyBackup = 100_000;
-const recentRuns = 1_000;
 
 /** The plan for one repository: the same for the preview and for the prune. Changes nothing. */
 export async function planRepository(
@@ -98,20 +97,14 @@ export async function pruneRepositories(
 /** Snapshots without a manifest whose run the state store knows as ended. The caller holds the project's lock. */
 export async function collectSnapshotDebris(
   deps: Pick<Deps, "clock" | "state">,
-  run: ActiveRun,
+  run: Collector,
   project: Project,
   named: NamedRepository,
 ): Promise<void> {
   const { repository, name } = named;
   const { unfinished } = await readRepository(repository, project.name, run.signal, repository.host);
   if (unfinished.length === 0) return;
-  const youngest = youngestDebris(deps, project);
-  const runs = await deps.state.listRuns({ project: project.name, kind: "backup", limit: recentRuns });
-  const ended = new Set<unknown>(
-    runs
-      .filter((past) => past.id !== run.id && (isTerminal(past.status) || past.heartbeatAt < youngest))
-      .flatMap((past) => [past.backupId, ...abandonedIdsOf(past)]),
-  );
+  const ended = await findEndedBackups(deps, { project, except: run.id });
   for (const group of unfinished) {
     if (ended.has(group.backupId)) {
       await repository.removeSnapshots(

@@ -42,6 +42,8 @@ export async function runBackup(deps: Deps, request: BackupRequest): Promise<Run
 
 async function backUp(deps: Deps, run: ActiveRun, request: BackupRequest): Promise<void> {
   const { project } = request;
+  // A run that is killed in its first moment must not be one that nobody knows of.
+  await deps.recorded();
   deps.reach("run.started");
   await using stack = new AsyncDisposableStack();
   stack.defer(warnWhenLate(run, project));

@@ -21,7 +21,7 @@ import {
 import { AppError } from "../../src/domain/error.ts";
 import type { ChannelSpec, Project, Settings } from "../../src/domain/project/project.ts";
 import { routesOf } from "../../src/domain/notification/route.ts";
-import type { RunEvent } from "../../src/domain/run/run.ts";
+import type { RunEvent, RunOwner } from "../../src/domain/run/run.ts";
 import type { Cipher } from "../../src/ports/cipher.ts";
 import type { HookRequest, HookResult } from "../../src/ports/hook.ts";
 import type { Notice } from "../../src/domain/notification/notice.ts";
@@ -73,6 +73,8 @@ export interface TestDeps {
     onState: (method: string) => void | Promise<void>;
     cipher?: () => Promise<Cipher>;
     openStorage: (name: string) => void;
+    /** Of this process or of others. */
+    judgeOwner: (owner: RunOwner) => "alive" | "dead" | "unseen";
     notify: (notice: Notice, channel: ChannelSpec) => void | Promise<void>;
   };
   store(name: string): FakeStore;
@@ -128,6 +130,7 @@ export function openTestDeps(options: TestDepsOptions = {}): TestDeps {
   const points: CrashPoint[] = [];
   const controller = new AbortController();
   const knobs: TestDeps["knobs"] = {
+    judgeOwner: () => "alive",
     hook: async () => ({ exitCode: 0, durationMs: 1 }),
     onPoint: () => {},
     onEvent: () => {},
@@ -144,7 +147,8 @@ export function openTestDeps(options: TestDepsOptions = {}): TestDeps {
     settings: { ...defaultSettings, ...options.settings },
     owner: { host: "here", bootId: "boot", pid: 1, startTicks: "1" },
     program: { version: "1.2.3", host: "here", platform: "linux-x64" },
-    lock: openMemoryLock({ place: locks }),
+    lock: openMemoryLock({ place: locks, isOwnerDead: (owner) => knobs.judgeOwner(owner) === "dead" }),
+    judgeOwner: (owner) => knobs.judgeOwner(owner),
     hooks: {
       async run(request) {
         hookCalls.push(request);
@@ -162,6 +166,7 @@ export function openTestDeps(options: TestDepsOptions = {}): TestDeps {
       recorder.emit(event);
       knobs.onEvent(event);
     },
+    recorded: () => recorder.flush(),
     openSource: async (spec) => openFakeSource(server, spec, disk),
     settingsAt: (spec, database) => ({ ...(spec.settings as object), database }),
     sourceAt: (url) => ({ spec: { name: "database", type: "postgres", settings: { database: url } }, database: url }),

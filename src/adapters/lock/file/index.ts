@@ -28,6 +28,12 @@ export function openFileLock(options: FileLockOptions): Lock {
     return join(options.baseDir, name);
   };
 
+  async function findDead(name: string): Promise<LockRecord | undefined> {
+    const directory = directoryOf(name);
+    const record = await readLockFile(join(directory, ".lock"));
+    return record !== undefined && isDead(directory, record) ? record : undefined;
+  }
+
   /** Read before anything is written: whoever waits looks often. */
   async function findLive(name: string): Promise<LockRecord | undefined> {
     const directory = directoryOf(name);
@@ -79,6 +85,14 @@ export function openFileLock(options: FileLockOptions): Lock {
       try {
         const live = await findLive(name);
         return live && holderOf(live);
+      } catch (error) {
+        throw translate(error, directoryOf(name));
+      }
+    },
+    async findDead(name) {
+      try {
+        const dead = await findDead(name);
+        return dead && holderOf(dead);
       } catch (error) {
         throw translate(error, directoryOf(name));
       }

@@ -45,5 +45,6 @@ export function openMemoryLock(options: MemoryLockOptions = {}): Lock {
     acquire,
     acquireOrWait: (name, purpose, signal) => line.wait(name, () => acquire(name, purpose), signal),
     findHolder: async (name) => findLive(name),
+    findDead: async (name) => (findLive(name) === undefined ? holders.get(name) : undefined),
   };
 }
