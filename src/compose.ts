@@ -194,6 +194,7 @@ async function openApp(context: CliContext, options: AppOptions): Promise<App> {
     configuration,
     deps,
     flush: () => recorder.flush(),
+    replayKept: replay,
     async sendWaiting() {
       const { drainOutbox } = await import("./usecases/drain-outbox.ts");
       const request = { routes: routesOfAll(configuration), budgetMs: drainBudgetMs };

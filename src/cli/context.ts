@@ -39,6 +39,8 @@ export interface App extends AsyncDisposable {
   flush(): Promise<void>;
   /** Sends messages that are still waiting from earlier and due now; never throws. */
   sendWaiting(): Promise<void>;
+  /** Gives the state store what was kept while it was down; never throws. */
+  replayKept(): Promise<void>;
 }
 
 export interface AppOptions {

@@ -6,4 +6,7 @@ import type { App } from "../cli/context.ts";
 export async function recover(_app: App): Promise<void> {}
 
 /** One message about the last day, to every channel that hears of it. */
-export async function sendSummary(_app: App): Promise<void> {}
+export async function sendSummary({ deps, configuration }: App): Promise<void> {
+  const { sendDailySummary } = await import("../usecases/send-daily-summary.ts");
+  await sendDailySummary(deps, configuration);
+}

@@ -147,7 +147,12 @@ export async function runDaemon(context: CliContext, parts: DaemonParts, options
   await scheduler.register(entries);
   logging.log("info", `backupctl ${context.version} daemon: ${entries.length} schedules, ${http.url}`);
   const loops = [
-    repeat(() => held.use((app) => app.sendWaiting())),
+    repeat(() =>
+      held.use(async (app) => {
+        await app.replayKept();
+        await app.sendWaiting();
+      }),
+    ),
     repeat(() =>
       checkAlerts(deps, held.current().configuration, async (alert) => {
         const word = alert.resolvedAt === null ? "alert" : "alert resolved";
