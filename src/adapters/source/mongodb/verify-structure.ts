@@ -6,6 +6,7 @@ import type { RestorePart, SourceContext } from "../../../ports/source.ts";
 import { spawnTool } from "../../process/spawn-tool.ts";
 import { findTool } from "./client-tools.ts";
 import type { MongodbConfig } from "./config.ts";
+import { connect } from "./connection.ts";
 import { corruptArchive, openArchive } from "./open-archive.ts";
 import { lastWords, translateToolExit } from "./tool-error.ts";
 import { openToolLogin } from "./tool-login.ts";
@@ -32,6 +33,10 @@ export async function verifyStructure(
 
 async function dryRun(config: MongodbConfig, context: SourceContext, prelude: Uint8Array, signal: AbortSignal) {
   const tool = await findTool("mongorestore", context.tools, signal);
+  {
+    // The tool waits without end for a server that is away.
+    await using _ = await connect(config, { signal, errorCode: "restore_failed" });
+  }
   await using login = await openToolLogin(config, context.tmpDir);
   await using restore = spawnTool({
     command: tool.program,
