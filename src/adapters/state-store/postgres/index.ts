@@ -28,6 +28,8 @@ export function openPostgresEngine(databaseUrl: string): StateEngine {
   });
   // An idle connection that breaks is replaced at the next query, which reports what is wrong.
   pool.on("error", () => {});
+  // One that breaks between two queries of a transaction too: without a listener that would end the program, and its backup.
+  pool.on("connect", (client) => client.on("error", () => {}));
   const db = new Kysely<Tables>({ dialect: new PostgresDialect({ pool }) });
   return {
     name: "postgres",
