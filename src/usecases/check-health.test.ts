@@ -44,6 +44,18 @@ test("everything that a backup needs is looked at, in the order of the configura
   expect(named(checks, "backups shop").detail).toBe("the newest backup is 0 min old");
 });
 
+test("a repository is opened with its password, and one that is not there yet is told of", async () => {
+  const world = openTestDeps({ repositories: ["vault"] });
+  const storages = [{ name: "vault", type: "restic", settings: {}, isDefault: false }];
+  const configuration = { projects: [], storages };
+  const vault = async (): Promise<HealthCheck> => named(await look(world, { configuration }), "storage vault");
+  expect(await vault()).toMatchObject({ status: "ok", detail: "fake:vault, repository fake, fake 1.0" });
+  world.repository("vault").probe = async () => ({ program: "fake 1.0", repositoryId: null });
+  expect(await vault()).toMatchObject({ status: "warning", detail: expect.stringContaining("no repository yet") });
+  world.repository("vault").probe = () => Promise.reject(new AppError("storage_auth_failed", "wrong password"));
+  expect(await vault()).toMatchObject({ status: "failed", code: "storage_auth_failed" });
+});
+
 test("a state store whose schema is old says how to bring it up to date", async () => {
   const check = named(await look(openTestDeps()), "state store");
   expect(check).toMatchObject({ status: "warning", hint: "run backupctl db migrate" });

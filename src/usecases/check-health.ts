@@ -7,12 +7,11 @@ import { unknownHostOf } from "../domain/health/unknown-host.ts";
 import type { Configuration, Project } from "../domain/project/project.ts";
 import { checkBackups } from "./check-freshness.ts";
 import type { Deps } from "./deps.ts";
+import type { OpenDeps } from "./open-project.ts";
 import { checkCipher, checkSource, checkStorage, formatBytes, type Check } from "./preflight.ts";
 
-export type HealthDeps = Pick<
-  Deps,
-  "clock" | "settings" | "state" | "openDirectory" | "openStorage" | "openSource" | "openCipher"
->;
+export type HealthDeps = Pick<Deps, "clock" | "settings" | "state" | "openDirectory" | "openSource" | "openCipher"> &
+  OpenDeps;
 
 export interface HealthRequest {
   readonly configuration: Pick<Configuration, "projects" | "storages">;
@@ -154,9 +153,24 @@ function storageTask(deps: HealthDeps, name: string): Task {
   return {
     name: `storage ${name}`,
     async look(signal) {
+      if (deps.isRepository(name)) return lookAtRepository(deps, name, signal);
       await using store = await deps.openStorage(name, () => {});
       return resultOf(await checkStorage({ name, store }, deps.settings.diskMinFreeBytes, signal));
     },
+  };
+}
+
+async function lookAtRepository(deps: OpenDeps, name: string, signal: AbortSignal): Promise<Finding> {
+  await using repository = await deps.openRepository(name, () => {});
+  const { program, repositoryId } = await repository.probe(signal);
+  const { location } = repository;
+  if (repositoryId !== null) {
+    return { status: "ok", detail: `${location}, repository ${repositoryId.slice(0, 8)}, ${program}` };
+  }
+  return {
+    status: "warning",
+    detail: `${location}: there is no repository yet`,
+    hint: "the first backup makes it, or backupctl restic <project> init",
   };
 }
 
