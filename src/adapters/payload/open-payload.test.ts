@@ -92,3 +92,19 @@ test("layers without end are refused", async () => {
   await expect(opening).rejects.toMatchObject({ code: "unsupported" });
   await expect(opening).rejects.toBeInstanceOf(AppError);
 });
+
+test("a stream that is left before its first byte closes the input, below every layer", async () => {
+  for (const bytes of [dump, await compressed(dump, "zstd"), await encrypted(await compressed(dump, "zstd"))]) {
+    let closed = false;
+    async function* watched(): AsyncGenerator<Uint8Array> {
+      try {
+        yield* inChunks(bytes, 1000);
+      } finally {
+        closed = true;
+      }
+    }
+    const { stream } = await openPayload(watched(), tools);
+    await stream[Symbol.asyncIterator]().return?.();
+    expect(closed).toBe(true);
+  }
+});

@@ -41,7 +41,7 @@ export async function openPayload(stored: ByteStream, tools: PayloadTools): Prom
         stream = tools.codecs[payload.algorithm].decompress(reader.rest());
         layers.push(payload.algorithm);
       } else {
-        return { layers, payload, stream: reader.rest() };
+        return { layers, payload, stream: closeWith(reader.rest(), stored) };
       }
     } catch (error) {
       await reader.close();
@@ -50,4 +50,22 @@ export async function openPayload(stored: ByteStream, tools: PayloadTools): Prom
   }
   await stream[Symbol.asyncIterator]().return?.();
   throw new AppError("unsupported", `the file has more than ${maxLayers} layers of compression and encryption`);
+}
+
+/** A generator that was never started runs nothing when it is left: what was opened below it is closed by itself. */
+function closeWith(stream: ByteStream, below: ByteStream): ByteStream {
+  const iterator = stream[Symbol.asyncIterator]();
+  const iterable = {
+    next: () => iterator.next(),
+    async return(): Promise<IteratorResult<Uint8Array, undefined>> {
+      try {
+        await iterator.return?.();
+      } finally {
+        await below[Symbol.asyncIterator]().return?.();
+      }
+      return { done: true, value: undefined };
+    },
+    [Symbol.asyncIterator]: () => iterable,
+  };
+  return iterable;
 }
