@@ -52,6 +52,8 @@ export interface AppOptions {
    * that stays, whose questions to a store that is down fail. `none`: nothing is opened or stored.
    */
   readonly state?: "required" | "preferred" | "kept" | "none";
+  /** A configuration that is not valid is told to its channels as a failed backup of this project; null: of all. */
+  readonly failsBackupOf?: string | null;
   /** Shown what runs do, in place of the terminal's own progress. */
   readonly show?: (event: RunEvent) => void;
 }

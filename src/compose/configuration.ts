@@ -19,6 +19,10 @@ export async function readConfiguration(
     return await loadFile(context.globals, registries);
   } catch (error) {
     const isMissing = Array.isArray((error as AppError).details?.["searched"]);
+    if (options.failsBackupOf !== undefined && !isMissing) {
+      const { tellInvalidConfiguration } = await import("./tell-invalid-configuration.ts");
+      await tellInvalidConfiguration(context, registries, options.failsBackupOf, toAppError(error));
+    }
     if (options.configuration === "required" || !isMissing) throw error;
     const { loadSettingsOnly } = await import("../adapters/config/load-configuration.ts");
     return loadSettingsOnly({ cwd: process.cwd(), env: process.env, registries });

@@ -29,6 +29,24 @@ export function entryOf(payload: NewNotification): Omit<JournalEntry, "timestamp
   return { id: payload.id, type: "notification", payload };
 }
 
+/** Keeps the message in the journal until the receiver has it. The problems, for the log. */
+export async function sendPastStore(
+  deps: Pick<Deps, "journal" | "openNotifier">,
+  { channel }: Route,
+  notification: NewNotification,
+): Promise<readonly string[]> {
+  const { id, notice, createdAt } = notification;
+  const isKept = await deps.journal.append({ ...entryOf(notification), timestamp: createdAt }).then(
+    () => true,
+    () => false,
+  );
+  const error = await sendNotice(deps, channel, notice);
+  if (error === null) await deps.journal.remove([id]).catch(() => {});
+  else
+    return [`channel ${channel.name}: ${error.message}; ${isKept ? "it will be tried again" : "the message is lost"}`];
+  return [];
+}
+
 /** Throws when the journal cannot be read. */
 export async function sendFromJournal(deps: DrainDeps, { routes, budgetMs }: DrainRequest): Promise<Drained> {
   const untilMs = deps.clock.monotonicMs() + budgetMs;

@@ -156,6 +156,47 @@ describe("a run tells a webhook", () => {
   );
 });
 
+testWithBinary(
+  "a configuration that is not valid is told to the channels that it names",
+  async () => {
+    await using receiver = startHookReceiver(canary);
+    await using world = await openWorld(receiver, { project: { timeout_minutes: -1 } });
+    const outcome = await world.run("run", "shop");
+    expect(outcome).toMatchObject({ exitCode: 3 });
+    expect(events(receiver)).toEqual(["backup_failed"]);
+    expect(receiver.accepted[0]?.body).toMatchObject({ project: "shop", status: "failure" });
+    expect(receiver.accepted[0]?.body["text"]).toContain("Stage: configuration\nError: the configuration ");
+    await world.run("run", "--all");
+    expect(receiver.accepted[1]?.body).toMatchObject({ project: null, event: "backup_failed" });
+    await world.run("run", "shop", "--dry-run");
+    expect(receiver.accepted.length).toBe(2);
+
+    receiver.standing = 503;
+    const untold = await world.run("run", "shop");
+    expect(untold.stderr).toContain("it will be tried again");
+    expect(outcome.stderr + untold.stderr).not.toContain(canary);
+    receiver.standing = null;
+    await world.configure({
+      project: { assets: { paths: [] }, notification: { type: "webhook", config: { url: "${HOOK_URL}" } } },
+    });
+    expect(await world.run("run", "shop")).toMatchObject({ exitCode: 0 });
+    expect(events(receiver).slice(2)).toEqual(["backup_failed", "backup_started", "backup_success"]);
+  },
+  30_000,
+);
+
+testWithBinary(
+  "a file that is no YAML at all is told to the channel of the environment",
+  async () => {
+    await using receiver = startHookReceiver(canary);
+    await using world = await openTestWorld({ env: { NOTIFICATION_TYPE: "webhook", WEBHOOK_URL: receiver.url } });
+    await Bun.write(join(world.dir, "backupctl.yml"), "projects: [ {{{\n");
+    expect(await world.run("run", "shop")).toMatchObject({ exitCode: 3 });
+    expect(events(receiver)).toEqual(["backup_failed"]);
+  },
+  30_000,
+);
+
 describe("killed between", () => {
   testWithBinary(
     "keeping a message and sending it: it is sent once, by the next run",

@@ -37,11 +37,11 @@ async function makeCertificate(
 }
 
 /** Sends one mail from a process of its own, which trusts `authority` if given; prints the error's code and message. */
-async function send(port: number, authority?: string): Promise<string> {
+async function send(port: number, authority?: string, tls = "auto"): Promise<string> {
   const adapter = join(import.meta.dir, "../../src/adapters/notifier/email/index.ts");
   const script = `
     const { open } = await import(${JSON.stringify(adapter)});
-    const mail = { smtp_host: "localhost", smtp_port: ${port}, smtp_secure: true, to: "a@b.test", from: "c@d.test", password: process.env.MAIL_PASSWORD };
+    const mail = { smtp_host: "localhost", smtp_port: ${port}, smtp_secure: true, smtp_tls: ${JSON.stringify(tls)}, to: "a@b.test", from: "c@d.test", password: process.env.MAIL_PASSWORD };
     const notice = { id: "1", event: "test", project: null, subject: "test", text: "hello", data: {} };
     await open(mail).send(notice, new AbortController().signal).then(() => console.log("sent"), (error) => console.log(error.code + " " + error.message));
   `;
@@ -76,6 +76,31 @@ test("a mail server with a certificate that nobody vouches for never sees the lo
     await using server = await startSmtpServer({ tls: await makeCertificate(folder) });
     expect(await send(server.port)).toStartWith("notification_failed could not send mail by localhost:");
     expect(server.lines.some((line) => line.startsWith("AUTH") || line.startsWith("MAIL"))).toBe(false);
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}, 30_000);
+
+test("a mail server with TLS from the start gets the login and the message, and nothing in plain", async () => {
+  const folder = await mkdtemp(join(tmpdir(), "backupctl-mail-"));
+  try {
+    const certificate = await makeCertificate(folder);
+    await using server = await startSmtpServer({ tls: certificate, implicit: true });
+    expect(await send(server.port, certificate.path, "implicit")).toBe("sent");
+    expect(server.plainLines).toEqual([]);
+    expect(server.lines.some((line) => line.startsWith("AUTH PLAIN "))).toBe(true);
+    expect(server.lines).toContain("hello");
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}, 30_000);
+
+test("a mail server with TLS from the start whose certificate nobody vouches for never sees the login", async () => {
+  const folder = await mkdtemp(join(tmpdir(), "backupctl-mail-"));
+  try {
+    await using server = await startSmtpServer({ tls: await makeCertificate(folder), implicit: true });
+    expect(await send(server.port, undefined, "implicit")).toStartWith("notification_failed");
+    expect(server.lines).toEqual([]);
   } finally {
     await rm(folder, { recursive: true, force: true });
   }

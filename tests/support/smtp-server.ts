@@ -14,6 +14,8 @@ export interface SmtpServer extends AsyncDisposable {
 export interface SmtpOptions {
   /** Offers STARTTLS with this certificate. */
   readonly tls?: { readonly key: string; readonly cert: string };
+  /** TLS from the start, with the certificate of `tls`. */
+  readonly implicit?: boolean;
   readonly refuseLogin?: boolean;
   readonly silent?: boolean;
 }
@@ -62,6 +64,13 @@ export async function startSmtpServer(options: SmtpOptions = {}): Promise<SmtpSe
     sockets.add(socket);
     socket.on("close", () => sockets.delete(socket));
     if (options.silent === true) return;
+    if (options.implicit === true && options.tls !== undefined) {
+      const secure = new TLSSocket(socket, { isServer: true, secureContext: createSecureContext(options.tls) });
+      secure.on("error", () => {});
+      secure.once("secure", () => secure.write("220 test\r\n"));
+      converse(secure, true);
+      return;
+    }
     socket.write("220 test\r\n");
     converse(socket, false);
   });

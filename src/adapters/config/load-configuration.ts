@@ -2,7 +2,7 @@
 
 import { readFile, stat } from "node:fs/promises";
 import { AppError } from "../../domain/error.ts";
-import type { Configuration, ConfigProblem } from "../../domain/project/project.ts";
+import type { ChannelSpec, Configuration, ConfigProblem } from "../../domain/project/project.ts";
 import type { Loading } from "./check-block.ts";
 import { isMapping, readFields, type Draft } from "./draft.ts";
 import { readEnvironment, type Environment } from "./environment.ts";
@@ -12,7 +12,7 @@ import { valueAt } from "./describe-issue.ts";
 import { formatKeyPath, type KeyPath } from "./key-path.ts";
 import { createProblemList, fileLocator, type ProblemList } from "./problem-list.ts";
 import { maskText } from "./mask-secrets.ts";
-import { readChannels } from "./read-channels.ts";
+import { readChannels, readFallbackChannel } from "./read-channels.ts";
 import { readProjects } from "./read-projects.ts";
 import { readSettings } from "./read-settings.ts";
 import { readStorages, withBaseStorage } from "./read-storages.ts";
@@ -56,11 +56,42 @@ export async function loadSettingsOnly(request: Omit<LoadRequest, "explicitPath"
   return build(request, environment, { path: null, text: "version: 1\n" });
 }
 
-function build(
-  request: LoadRequest,
-  environment: Environment,
-  file: { readonly path: string | null; readonly text: string },
-): LoadResult {
+export interface Salvaged extends Pick<Configuration, "projects" | "channels" | "settings" | "secrets"> {
+  /** The channel of NOTIFICATION_TYPE. */
+  readonly fallback: ChannelSpec | null;
+}
+
+/** What can be read of a configuration that is not valid, enough to tell people so. Settings with faults are undefined. */
+export async function salvageConfiguration(request: LoadRequest): Promise<Salvaged> {
+  const found = await findConfigurationFile(request).catch(() => undefined);
+  const path = found?.path ?? null;
+  const text = path === null ? "" : await readConfigurationText(path).catch(() => "");
+  const environment = await readEnvironment({ cwd: request.cwd, configPath: path, env: request.env });
+  const { draft, read, secrets } = assemble(request, environment, { path, text });
+  const fallback = readFallbackChannel(draft);
+  const { projects, channels, settings } = read ?? { projects: [], channels: [], settings: draft.settings };
+  // A project that names none gets this one itself.
+  const isUsable = fallback?.settings !== undefined;
+  return { projects, channels, settings, secrets, fallback: isUsable ? { ...fallback, projects: [] } : null };
+}
+
+interface ConfigurationText {
+  readonly path: string | null;
+  readonly text: string;
+}
+
+function build(request: LoadRequest, environment: Environment, file: ConfigurationText): LoadResult {
+  const { draft, read, secrets } = assemble(request, environment, file);
+  const { problems } = draft;
+  // A name in a message may itself have come from a variable that is secret elsewhere.
+  const warnings = problems.problems.map((problem) => ({ ...problem, message: maskText(problem.message, secrets) }));
+  if (problems.hasErrors || read === undefined) throw invalid(draft.file, warnings);
+  const configuration = { ...read, path: file.path, secrets, warnings };
+  return { configuration, problems: warnings, environment: environment.all };
+}
+
+/** Reads all that can be read; faults are in the draft's problems. */
+function assemble(request: LoadRequest, environment: Environment, file: ConfigurationText) {
   const problems = createProblemList();
   for (const problem of environment.problems) problems.add(problem);
   const secrets = new Set<string>();
@@ -75,13 +106,7 @@ function build(
   const loading: Loading = { problems, secrets, findVariable: environment.find };
   const draft: Draft = { ...loading, file: name, tree, environment, settings, registries: request.registries };
   const read = tree.value === undefined ? undefined : readParts(draft, tree.value ?? {});
-  const longestFirst = [...secrets].toSorted((a, b) => b.length - a.length);
-  // A name in a message may itself have come from a variable that is secret elsewhere.
-  const told = problems.problems.map((problem) => ({ ...problem, message: maskText(problem.message, longestFirst) }));
-  if (problems.hasErrors || read === undefined) throw invalid(name, told);
-  const warnings = told;
-  const configuration = { ...read, path: file.path, secrets: longestFirst, warnings };
-  return { configuration, problems: warnings, environment: environment.all };
+  return { draft, read, secrets: [...secrets].toSorted((a, b) => b.length - a.length) };
 }
 
 /** An empty password is rarely what was meant. */

@@ -25,7 +25,10 @@ export async function runProjects(
   name: string | undefined,
   options: OptionValues,
 ): Promise<number> {
-  await using app = await context.openApp({ configuration: "required", state: "preferred" });
+  const wanted = { configuration: "required", state: "preferred" } as const;
+  // A dry run tells nobody.
+  const isReal = options["dryRun"] !== true;
+  await using app = await context.openApp({ ...wanted, ...(isReal ? { failsBackupOf: name ?? null } : {}) });
   const projects =
     name === undefined ? app.configuration.projects.filter((project) => project.enabled) : [app.deps.findProject(name)];
   if (projects.length === 0) throw new AppError("config_invalid", "no project is enabled in the configuration");

@@ -1,0 +1,65 @@
+// A backup that cannot begin because of its configuration: whoever that configuration still names is told. There is no state
+// store to rely on, so the message goes by the fallback journal.
+
+import { randomUUID } from "node:crypto";
+import { describeInvalidConfiguration } from "../domain/notification/describe-configuration.ts";
+import { allRoutes, hears, routesOf, type Route } from "../domain/notification/route.ts";
+import { redact, redactValue } from "../domain/run/redact.ts";
+import type { AppError } from "../domain/error.ts";
+import type { CliContext } from "../cli/context.ts";
+import { findDefinition, type Registries } from "./registries.ts";
+
+/** Never throws. `project` null: all of them were to run. */
+export async function tellInvalidConfiguration(
+  context: CliContext,
+  registries: Registries,
+  project: string | null,
+  error: AppError,
+): Promise<void> {
+  try {
+    await tell(context, registries, project, error);
+  } catch {
+    context.terminal.note("warning: nobody could be notified of this");
+  }
+}
+
+async function tell(
+  { globals, terminal }: CliContext,
+  registries: Registries,
+  project: string | null,
+  error: AppError,
+): Promise<void> {
+  const [{ salvageConfiguration }, { openFileJournal }, { sendPastStore }] = await Promise.all([
+    import("../adapters/config/load-configuration.ts"),
+    import("../adapters/fallback-journal/file/index.ts"),
+    import("../usecases/send-from-journal.ts"),
+  ]);
+  const { env } = process;
+  const salvaged = await salvageConfiguration({ explicitPath: globals.config, cwd: process.cwd(), env, registries });
+  const { settings, secrets } = salvaged;
+  const failure = { id: randomUUID(), project, message: error.message, at: Date.now(), timeZone: settings.timeZone };
+  const notice = redactValue(describeInvalidConfiguration(failure), (text) => redact(text, secrets));
+  const journal = openFileJournal({ baseDir: settings.baseDir });
+  const openNotifier = async (channel: Route["channel"]) =>
+    (await findDefinition(registries.notifiers, "notification", channel.type).load()).open(channel.settings);
+  const routes = chooseRoutes(salvaged, project).filter(({ channel }) => hears(channel, notice.event));
+  const problems = await Promise.all(
+    routes.map((route) => {
+      const notification = { id: `${notice.id}@${route.key}`, channel: route.key, notice, createdAt: failure.at };
+      return sendPastStore({ journal, openNotifier }, route, notification);
+    }),
+  );
+  problems.flat().forEach((problem) => terminal.note(`warning: ${problem}`));
+}
+
+type Salvaged = Awaited<ReturnType<typeof import("../adapters/config/load-configuration.ts").salvageConfiguration>>;
+
+/** Each place once; that of NOTIFICATION_TYPE when the file names none. */
+function chooseRoutes({ projects, channels, fallback }: Salvaged, name: string | null): readonly Route[] {
+  const project = projects.find((candidate) => candidate.name === name);
+  const named = name === null ? allRoutes(projects, channels) : routesOf(project ?? name, channels);
+  const usable = named.filter(({ channel }) => channel.settings !== undefined);
+  const routes = usable.length > 0 || fallback === null ? usable : [{ key: "*/default", channel: fallback }];
+  const place = ({ channel }: Route): string => JSON.stringify([channel.type, channel.settings]);
+  return routes.filter((route, index) => routes.findIndex((other) => place(other) === place(route)) === index);
+}
