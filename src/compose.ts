@@ -162,8 +162,8 @@ async function openApp(context: CliContext, options: AppOptions): Promise<App> {
       const tmpDir = await temporary.ensure();
       return openRepository(configuration, registries, name, { tmpDir, host: deps.program.host, limits, log });
     },
-    async openDirectory(path, log) {
-      await mkdir(path, { recursive: true, mode: 0o700 });
+    async openDirectory(path, log, options) {
+      if (options?.isMade !== false) await mkdir(path, { recursive: true, mode: 0o700 });
       const module = await findDefinition(registries.objectStores, "storage", "local").load();
       return module.open({ path }, { log });
     },

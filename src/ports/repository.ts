@@ -80,6 +80,8 @@ export interface Repository extends AsyncDisposable {
   /** Where it is, for people, without secrets. */
   readonly location: string;
   readonly host: string;
+  /** `user@host` when it is reached over SSH. */
+  readonly ssh?: string;
   /** The cheapest real question: can it be reached and opened? */
   probe(signal: AbortSignal): Promise<RepositoryInfo>;
   /** Throws `object_exists` when there is one already. */

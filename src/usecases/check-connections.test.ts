@@ -25,10 +25,13 @@ describe("a dry run", () => {
     const checks = shown(await dryRunBackup(world.deps, request(world)));
     expect(checks).toEqual([
       "ok lock: free",
+      "ok configuration: valid: 1 source, 2 storages, 0 schedules, no retention",
+      "ok adapters: sources postgres; channels slack",
       "ok source database: shop: Fake 1.0, fakedump 1.0, about 7.0 KB",
       "ok storage one: memory:one",
       "ok storage two: memory:two",
       expect.stringMatching(/^ok encryption: aes-256-gcm, key [0-9a-f]{16}$/) as string,
+      "ok disk space: /base, free space cannot be told",
     ]);
     for (const name of ["one", "two"]) expect(world.store(name).keys()).toEqual([]);
     expect(world.server.calls).toEqual([]);
@@ -47,19 +50,29 @@ describe("a dry run", () => {
     const checks = await dryRunBackup(world.deps, request(world));
     expect(shown(checks)).toEqual([
       expect.stringContaining("FAIL lock: held by process") as string,
+      expect.stringMatching(/^ok configuration/) as string,
+      expect.stringMatching(/^ok adapters/) as string,
       "FAIL source database: the password is wrong",
       "FAIL storage two: no such module",
       "FAIL storage one: no room",
       "ok storage three: memory:three",
       "FAIL encryption: no such key",
+      expect.stringMatching(/^ok disk space/) as string,
     ]);
-    expect(checks[1]!.hint).toBe("mend it");
+    expect(checks[3]!.hint).toBe("mend it");
   });
 
   test("takes only the storages that were asked for", async () => {
     const world = openWorld();
     const checks = await dryRunBackup(world.deps, request(world, ["two"]));
-    expect(checks.map(({ name }) => name)).toEqual(["lock", "source database", "storage two"]);
+    expect(checks.map(({ name }) => name)).toEqual([
+      "lock",
+      "configuration",
+      "adapters",
+      "source database",
+      "storage two",
+      "disk space",
+    ]);
   });
 
   test("wants room where free space can be asked", async () => {
@@ -68,11 +81,12 @@ describe("a dry run", () => {
     let freeBytes = 999_999_999;
     const capabilities = { ...store.capabilities, freeSpace: true };
     Object.assign(store, { capabilities, freeBytes: async () => freeBytes });
-    const [, , low] = await dryRunBackup(world.deps, request(world));
+    const ask = async () => (await dryRunBackup(world.deps, request(world))).find(({ name }) => name === "storage one");
+    const low = await ask();
     expect(low).toMatchObject({ passed: false, error: { code: "disk_full" } });
     expect(low!.hint).toContain("HEALTH_DISK_MIN_FREE_GB");
     freeBytes = 1_500_000_000;
-    const [, , enough] = await dryRunBackup(world.deps, request(world));
+    const enough = await ask();
     expect(enough).toMatchObject({ passed: true, detail: "memory:one, 1.5 GB free" });
   });
 
@@ -85,8 +99,47 @@ describe("a dry run", () => {
     const real = await world.deps.openCipher({ type: "aes-256-gcm", settings: {} });
     world.knobs.cipher = async () => ({ ...real, canDecrypt: false });
     const checks = shown(await dryRunBackup(world.deps, request(world)));
-    expect(checks[1]).toBe("ok source assets: /uploads: Fake 1.0");
-    expect(checks.at(-1)).toEndWith(", this machine cannot decrypt");
+    expect(checks).toContain("ok source assets: /uploads: Fake 1.0");
+    expect(checks.find((line) => line.includes("encryption"))).toEndWith(", this machine cannot decrypt");
+  });
+});
+
+describe("a dry run of a project with a repository", () => {
+  const repositoryOf = (world: TestDeps) => world.repository("vault");
+
+  test("lists the project's snapshots, tells of SSH, and changes nothing", async () => {
+    const world = openTestDeps({ repositories: ["vault"], settings: { diskMinFreeBytes: 5_000 } });
+    Object.assign(repositoryOf(world), { ssh: "u@box" });
+    await world.deps.openDirectory("/base", () => {});
+    Object.assign(world.directories.get("/base")!, { freeBytes: async () => 4_000 });
+    const checks = await dryRunBackup(world.deps, request(world));
+    expect(shown(checks)).toEqual([
+      "ok lock: free",
+      "ok configuration: valid: 1 source, 1 storage, 0 schedules, no retention",
+      "ok adapters: sources postgres; no channels",
+      expect.stringMatching(/^ok source database/) as string,
+      "ok storage vault: fake:vault, 0 snapshots of shop",
+      "ok ssh u@box: connected and logged in",
+      "FAIL disk space: 4.0 KB are free in /base, 5.0 KB are required",
+    ]);
+    expect(checks.at(-1)!.hint).toContain("HEALTH_DISK_MIN_FREE_GB");
+    expect(repositoryOf(world).calls).toEqual(["list project:shop"]);
+    expect(repositoryOf(world).kept).toEqual([]);
+  });
+
+  test("tells a connection that fails from a repository that is not there", async () => {
+    for (const [code, isReached] of [
+      ["repository_not_found", true],
+      ["storage_unreachable", false],
+    ] as const) {
+      const world = openTestDeps({ repositories: ["vault"] });
+      Object.assign(repositoryOf(world), { ssh: "u@box" });
+      repositoryOf(world).faults.push({ on: "list", error: new AppError(code, "no", { hint: "do it" }) });
+      const checks = await dryRunBackup(world.deps, request(world));
+      const find = (name: string) => checks.find((check) => check.name === name);
+      expect(find("storage vault")).toMatchObject({ passed: false, hint: "do it", error: { code } });
+      expect(find("ssh u@box")).toMatchObject({ passed: isReached });
+    }
   });
 });
 

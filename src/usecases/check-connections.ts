@@ -3,17 +3,17 @@
 import { toAppError } from "../domain/error.ts";
 import type { Project } from "../domain/project/project.ts";
 import type { Deps } from "./deps.ts";
-import { dryRunBackup, type DryRunRequest } from "./dry-run-backup.ts";
+import { checkParts, type DryRunRequest } from "./dry-run-backup.ts";
 import type { OpenDeps } from "./open-project.ts";
 import type { Check } from "./preflight.ts";
 
 const channelTimeoutMs = 30_000;
 
 export async function checkConnections(
-  deps: OpenDeps & Pick<Deps, "openSource" | "openCipher" | "settings" | "lock" | "openNotifier">,
+  deps: OpenDeps & Pick<Deps, "openSource" | "openCipher" | "settings" | "openNotifier">,
   request: DryRunRequest,
 ): Promise<readonly Check[]> {
-  const checks = (await dryRunBackup(deps, request)).filter((check) => check.name !== "lock");
+  const checks = [...(await checkParts(deps, request))];
   for (const channel of request.project.channels)
     checks.push(await checkChannel(deps, request.project, channel, request.signal));
   return checks;

@@ -4,6 +4,7 @@
 import { describe, expect, test } from "bun:test";
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
+import { resticPoints } from "../support/restic-world.ts";
 import { binaryPath, testWithBinary } from "../support/binary.ts";
 import { countNotes, openTestWorld, type BackupsJson, type RunsJson } from "../support/world.ts";
 
@@ -108,7 +109,14 @@ test("every crash point of the use cases is looped over", async () => {
   expect(
     points.filter(
       (point) =>
-        ![...backupPoints, "dump.part_half", "restore.loaded", "restore.committed", ...notifyPoints].includes(point),
+        ![
+          ...backupPoints,
+          ...resticPoints,
+          "dump.part_half",
+          "restore.loaded",
+          "restore.committed",
+          ...notifyPoints,
+        ].includes(point),
     ),
   ).toEqual([]);
 });

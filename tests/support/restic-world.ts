@@ -10,6 +10,15 @@ import { binaryPath } from "./binary.ts";
 
 export const resticPassword = "canary-restic-91c0-unguessable";
 
+/** Where a backup to a repository may be killed; tests/e2e/restic-faults.test.ts goes through them. */
+export const resticPoints = [
+  "sync.staged",
+  "sync.snapshot_made",
+  "sync.repository_done",
+  "run.committed",
+  "prune.snapshots_removed",
+] as const;
+
 const program = findTool("restic") ?? "restic";
 
 /** `test`, where the program and restic are there. */

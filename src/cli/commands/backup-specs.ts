@@ -15,7 +15,7 @@ export const backupCommands: readonly CommandSpec[] = [
     options: [
       { flags: "--all", description: "every enabled project, one after the other" },
       { flags: "--storage <name>", description: "only this storage (may be given several times)", repeatable: true },
-      { flags: "--dry-run", description: "check source, storages, key and space, and change nothing" },
+      { flags: "--dry-run", description: "check configuration, source, storages, key and space, and change nothing" },
       { flags: "--limit-upload <kbps>", description: "at most this many KiB per second to each storage" },
     ],
     examples: [
@@ -30,7 +30,7 @@ export const backupCommands: readonly CommandSpec[] = [
     name: "backup",
     summary: "back up every enabled project (run --all)",
     options: [
-      { flags: "--dry-run", description: "check source, storages, key and space, and change nothing" },
+      { flags: "--dry-run", description: "check configuration, source, storages, key and space, and change nothing" },
       { flags: "--limit-upload <kbps>", description: "at most this many KiB per second to each storage" },
     ],
     examples: ["backupctl backup", "backupctl backup -c /etc/backupctl/backupctl.yml --verbose"],
@@ -87,7 +87,7 @@ export const backupCommands: readonly CommandSpec[] = [
       "checksum reads every byte back and compares lengths and hashes; structure also has the engine read the dump; restore is a drill into a scratch database that is always removed. Every storage that holds the backup is checked and named.",
     arguments: [
       { syntax: "<project>", description: "project of the backup" },
-      { syntax: "<backup>", description: "id, unique beginning of an id, or latest" },
+      { syntax: "<backup>", description: "id or its beginning, id of a snapshot, or latest" },
     ],
     options: [
       {
@@ -122,7 +122,7 @@ export const backupCommands: readonly CommandSpec[] = [
     summary: "keep a backup whatever the retention policy says",
     arguments: [
       { syntax: "<project>", description: "project of the backup" },
-      { syntax: "<backup>", description: "id, unique beginning of an id, or latest" },
+      { syntax: "<backup>", description: "id or its beginning, id of a snapshot, or latest" },
     ],
     options: [{ flags: "--reason <text>", description: "why, for whoever wonders later" }],
     examples: ["backupctl pin shop latest --reason 'before the migration'"],
@@ -133,7 +133,7 @@ export const backupCommands: readonly CommandSpec[] = [
     summary: "let the retention policy decide about a backup again",
     arguments: [
       { syntax: "<project>", description: "project of the backup" },
-      { syntax: "<backup>", description: "id, unique beginning of an id, or latest" },
+      { syntax: "<backup>", description: "id or its beginning, id of a snapshot, or latest" },
     ],
     examples: ["backupctl unpin shop k3f9x2ab"],
     load: () => import("./unpin.ts"),

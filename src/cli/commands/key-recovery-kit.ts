@@ -1,3 +1,4 @@
+import { locateStorage } from "../../usecases/locate-storage.ts";
 import type { CommandAction } from "../command-spec.ts";
 import { exitCodes } from "../exit-codes.ts";
 
@@ -5,8 +6,7 @@ export const command: CommandAction = async (context, [file]) => {
   await using app = await context.openApp({ configuration: "required", state: "none" });
   const locations = [];
   for (const { name } of app.configuration.storages) {
-    await using store = await app.deps.openStorage(name, () => {});
-    locations.push({ name, location: store.location });
+    locations.push({ name, location: await locateStorage(app.deps, name) });
   }
   await context.keys.writeRecoveryKit(app.configuration, locations, file!);
   context.terminal.print(`${file}: everything that is needed to read the backups`);

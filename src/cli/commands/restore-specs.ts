@@ -19,7 +19,7 @@ export const restoreCommands: readonly CommandSpec[] = [
     ].join("\n"),
     arguments: [
       { syntax: "[project]", description: "project of the backup" },
-      { syntax: "[backup]", description: "id, unique beginning of an id, or latest" },
+      { syntax: "[backup]", description: "id or its beginning, id of a snapshot, or latest" },
       { syntax: "[target-path]", description: "directory for the files" },
     ],
     options: [
@@ -78,7 +78,7 @@ export const restoreCommands: readonly CommandSpec[] = [
     summary: "write one backup as a bundle: manifest, database and documents in a tar.gz",
     arguments: [
       { syntax: "<project>", description: "project of the backup" },
-      { syntax: "<backup>", description: "id, unique beginning of an id, or latest" },
+      { syntax: "<backup>", description: "id or its beginning, id of a snapshot, or latest" },
       { syntax: "<file>", description: "bundle to write, ending in .tar.gz" },
     ],
     options: [{ flags: "--storage <name>", description: "read from this storage only" }, allowUnencrypted],

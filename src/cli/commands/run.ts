@@ -128,6 +128,9 @@ async function dryRun(
       context.terminal.print(`  ${mark} ${check.name}: ${check.detail}`);
       if (check.hint !== null) context.terminal.print(`       ${paint(context, "cyan", "hint:")} ${check.hint}`);
     }
+    const failures = checks.filter((check) => !check.passed).map((check) => check.name);
+    const verdict = failures.length === 0 ? `all ${checks.length} checks passed` : `failed: ${failures.join(", ")}`;
+    context.terminal.print(paint(context, failures.length === 0 ? "green" : "red", `  ${verdict}`));
   }
   if (context.globals.json) context.terminal.print(JSON.stringify({ dryRuns: results }));
   return projects.length === 1 ? codes[0]! : exitCodeOfRuns(codes);

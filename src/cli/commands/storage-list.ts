@@ -1,5 +1,6 @@
 import type { CommandAction } from "../command-spec.ts";
 import { toAppError } from "../../domain/error.ts";
+import { locateStorage } from "../../usecases/locate-storage.ts";
 import { exitCodes } from "../exit-codes.ts";
 import { renderTable } from "../render-table.ts";
 
@@ -25,8 +26,7 @@ export const command: CommandAction = async (context) => {
 
   async function locationOf(name: string): Promise<string> {
     try {
-      await using store = await app.deps.openStorage(name, () => {});
-      return store.location;
+      return await locateStorage(app.deps, name);
     } catch (error) {
       return toAppError(error).message;
     }

@@ -46,6 +46,7 @@ export function open(config: ResticConfig, context: RepositoryContext): Reposito
     type: "restic",
     location,
     host: context.host,
+    ...sshOf(config.repository),
     async probe(signal) {
       let found: Message | undefined;
       const { text } = await call("cat", ["config"], signal, (message) => (found ??= message));
@@ -215,6 +216,12 @@ export function open(config: ResticConfig, context: RepositoryContext): Reposito
       if (restic.calls.count > 0) context.log("debug", `restic was called ${restic.calls.count} times on ${location}`);
     },
   };
+}
+
+/** `sftp:user@host:path` or `sftp://user@host:port/path`. */
+function sshOf(repository: string): { readonly ssh?: string } {
+  const [, ssh] = /^sftp:(?:\/\/)?([^:/]+)/.exec(repository) ?? [];
+  return ssh === undefined ? {} : { ssh };
 }
 
 function sameTexts(a: readonly string[], b: readonly string[]): boolean {
