@@ -6,6 +6,7 @@ import { describeInvalidConfiguration } from "../domain/notification/describe-co
 import { allRoutes, hears, routesOf, type Route } from "../domain/notification/route.ts";
 import { redact, redactValue } from "../domain/run/redact.ts";
 import type { AppError } from "../domain/error.ts";
+import type { Salvaged } from "../adapters/config/load-configuration.ts";
 import type { CliContext } from "../cli/context.ts";
 import { findDefinition, type Registries } from "./registries.ts";
 
@@ -29,11 +30,9 @@ async function tell(
   project: string | null,
   error: AppError,
 ): Promise<void> {
-  const [{ salvageConfiguration }, { openFileJournal }, { sendPastStore }] = await Promise.all([
-    import("../adapters/config/load-configuration.ts"),
-    import("../adapters/fallback-journal/file/index.ts"),
-    import("../usecases/send-from-journal.ts"),
-  ]);
+  const { salvageConfiguration } = await import("../adapters/config/load-configuration.ts");
+  const { openFileJournal } = await import("../adapters/fallback-journal/file/index.ts");
+  const { sendPastStore } = await import("../usecases/send-from-journal.ts");
   const { env } = process;
   const salvaged = await salvageConfiguration({ explicitPath: globals.config, cwd: process.cwd(), env, registries });
   const { settings, secrets } = salvaged;
@@ -51,8 +50,6 @@ async function tell(
   );
   problems.flat().forEach((problem) => terminal.note(`warning: ${problem}`));
 }
-
-type Salvaged = Awaited<ReturnType<typeof import("../adapters/config/load-configuration.ts").salvageConfiguration>>;
 
 /** Each place once; that of NOTIFICATION_TYPE when the file names none. */
 function chooseRoutes({ projects, channels, fallback }: Salvaged, name: string | null): readonly Route[] {
