@@ -18,6 +18,7 @@ import { keyTools } from "./compose/key-tools.ts";
 import { cipherOfFile, sourceAt } from "./compose/named-elsewhere.ts";
 import { announceRuns, routesOfAll } from "./compose/notifications.ts";
 import { findRepositorySpec, openRepository } from "./compose/open-repository.ts";
+import { openLogs } from "./compose/open-logs.ts";
 import { openState } from "./compose/open-state.ts";
 import { findDefinition, loadRegistries } from "./compose/registries.ts";
 import { relieveMemory } from "./compose/relieve-memory.ts";
@@ -96,9 +97,10 @@ async function openApp(context: CliContext, options: AppOptions): Promise<App> {
   const recorder = recordRunEvents({ state, clock: systemClock }, (error) => {
     context.terminal.note(`warning: the run could not be recorded: ${toAppError(error).message}`);
   });
+  const logs = options.state === "none" ? undefined : await openLogs(settings, context.terminal.note);
   const view = drawProgress(context);
   const show = options.show ?? view.show;
-  const listeners = options.state === "none" ? [show] : [show, recorder.emit];
+  const listeners = logs === undefined ? [show] : [show, logs.record, recorder.emit];
 
   const deps: Deps = {
     clock: systemClock,
@@ -195,7 +197,9 @@ async function openApp(context: CliContext, options: AppOptions): Promise<App> {
     deps,
     flush: () => recorder.flush(),
     replayKept: replay,
+    log: (level, message) => logs?.log(level, redact(message, secrets)),
     async sendWaiting() {
+      await replay();
       const { drainOutbox } = await import("./usecases/drain-outbox.ts");
       const request = { routes: routesOfAll(configuration), budgetMs: drainBudgetMs };
       const drained = await drainOutbox(deps, request).catch(() => undefined);
@@ -205,6 +209,7 @@ async function openApp(context: CliContext, options: AppOptions): Promise<App> {
     async [Symbol.asyncDispose]() {
       await recorder.flush();
       await replay();
+      await logs?.flush();
       await state[Symbol.asyncDispose]();
       await temporary[Symbol.asyncDispose]();
     },

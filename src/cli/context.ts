@@ -3,6 +3,7 @@
 import type { UnknownHost } from "../domain/health/unknown-host.ts";
 import type { Configuration, ConfigProblem, Project } from "../domain/project/project.ts";
 import type { RunEvent } from "../domain/run/run.ts";
+import type { LogLevel } from "../domain/run/run.ts";
 import type { Deps } from "../usecases/deps.ts";
 
 export interface GlobalOptions {
@@ -35,6 +36,8 @@ export interface App extends AsyncDisposable {
   readonly configuration: Configuration;
   readonly deps: Deps;
   redact(text: string): string;
+  /** To the log files; what is of a run goes there by its events. */
+  log(level: LogLevel, message: string): void;
   /** Waits until all events are stored. */
   flush(): Promise<void>;
   /** Sends messages that are still waiting from earlier and due now; never throws. */

@@ -24,7 +24,7 @@ import { isOwnerDead } from "../adapters/lock/owner.ts";
 import { recover, sendSummary } from "./daemon-duties.ts";
 import { holdConfigurations } from "./hold-configurations.ts";
 import { lockDaemon } from "./lock-daemon.ts";
-import { logRuns } from "./log-runs.ts";
+import { logRuns, type RunLog } from "./log-runs.ts";
 
 export interface DaemonParts {
   openApp(options: AppOptions): Promise<App>;
@@ -45,6 +45,10 @@ export async function runDaemon(context: CliContext, parts: DaemonParts, options
   const show = (event: RunEvent): void => listeners.forEach((listener) => listener(event));
   const held = await holdConfigurations({ openApp: parts.openApp, show });
   await using _held = held;
+  const log: RunLog["log"] = (level, message) => {
+    logging.log(level, message);
+    held.current().log(level, message);
+  };
   const { deps } = held.current();
   const { clock, state, settings } = deps;
   await using _lock = await lockDaemon(settings.baseDir);
@@ -59,7 +63,7 @@ export async function runDaemon(context: CliContext, parts: DaemonParts, options
       owner: deps.owner,
       lock: deps.lock,
       isOwnerDead,
-      log: logging.log,
+      log,
       runSlot: (entry, slot) =>
         held.use(async (app) => {
           if (entry.schedule !== summarySchedule) return await runScheduledSlot(app.deps, entry, slot);
@@ -76,7 +80,7 @@ export async function runDaemon(context: CliContext, parts: DaemonParts, options
     await scheduler.register(entries);
     for (const problem of configuration.warnings) warn(problem);
     const { path, projects, warnings } = configuration;
-    logging.log("info", `configuration read again: ${projects.length} projects, ${entries.length} schedules`);
+    log("info", `configuration read again: ${projects.length} projects, ${entries.length} schedules`);
     return {
       configuration: path,
       projects: projects.length,
@@ -117,7 +121,7 @@ export async function runDaemon(context: CliContext, parts: DaemonParts, options
   let signals = 0;
   function cancel(why: string): void {
     wasCancelled ||= scheduler.describe().running > 0;
-    logging.log("warn", `${why}: what runs is cancelled`);
+    log("warn", `${why}: what runs is cancelled`);
     scheduler.cancel(new AppError("cancelled", "the daemon was stopped"));
     void clock.sleep(cancelGraceMs, over.signal).then(
       () => over.abort(),
@@ -132,7 +136,7 @@ export async function runDaemon(context: CliContext, parts: DaemonParts, options
     signals += 1;
     if (signals === 1) {
       const { running } = scheduler.describe();
-      logging.log("info", `${signal}: nothing new is begun, ${running} running`);
+      log("info", `${signal}: nothing new is begun, ${running} running`);
       scheduler.stop();
       void clock.sleep(options.stopTimeoutMs, over.signal).then(
         () => cancel("the time to stop is over"),
@@ -142,10 +146,10 @@ export async function runDaemon(context: CliContext, parts: DaemonParts, options
     else process.exit(exitCodes.cancelled);
   });
 
-  await recover(held.current());
+  await recover(held.current(), log);
   const entries = listScheduleEntries(held.current().configuration);
   await scheduler.register(entries);
-  logging.log("info", `backupctl ${context.version} daemon: ${entries.length} schedules, ${http.url}`);
+  log("info", `backupctl ${context.version} daemon: ${entries.length} schedules, ${http.url}`);
   const loops = [
     repeat(() =>
       held.use(async (app) => {
@@ -156,7 +160,7 @@ export async function runDaemon(context: CliContext, parts: DaemonParts, options
     repeat(() =>
       checkAlerts(deps, held.current().configuration, async (alert) => {
         const word = alert.resolvedAt === null ? "alert" : "alert resolved";
-        logging.log(alert.resolvedAt === null ? "error" : "info", `${word}: ${alert.message}`);
+        log(alert.resolvedAt === null ? "error" : "info", `${word}: ${alert.message}`);
         const { projects, channels } = held.current().configuration;
         const project = projects.find(({ name }) => name === alert.project) ?? alert.project;
         await tellAlert(deps, alert, routesOf(project, channels));
@@ -166,7 +170,7 @@ export async function runDaemon(context: CliContext, parts: DaemonParts, options
   await Promise.race([scheduler.run(), aborted(over.signal)]);
   over.abort();
   await Promise.all(loops);
-  logging.log("info", "the daemon ended");
+  log("info", "the daemon ended");
   return wasCancelled ? exitCodes.cancelled : exitCodes.success;
 
   async function repeat(work: () => Promise<unknown>): Promise<void> {
@@ -177,7 +181,7 @@ export async function runDaemon(context: CliContext, parts: DaemonParts, options
         failed = "";
       } catch (error) {
         const { message } = toAppError(error);
-        if (message !== failed) logging.log("warn", message);
+        if (message !== failed) log("warn", message);
         failed = message;
       }
       await clock.sleep(everyMinuteMs, over.signal).catch(() => {});
@@ -185,12 +189,12 @@ export async function runDaemon(context: CliContext, parts: DaemonParts, options
   }
 
   function refuse(error: AppError): void {
-    logging.log("error", `${error.message}; the configuration that was read before stays`);
+    log("error", `${error.message}; the configuration that was read before stays`);
     for (const problem of (error.details["problems"] ?? []) as ConfigProblem[]) warn(problem);
   }
 
   function warn(problem: ConfigProblem): void {
-    logging.log(problem.severity === "error" ? "error" : "warn", renderProblem(context, problem));
+    log(problem.severity === "error" ? "error" : "warn", renderProblem(context, problem));
   }
 }
 

@@ -67,6 +67,7 @@ export async function runProjects(
 /** What a killed run of these projects left behind. */
 async function recover(context: CliContext, app: App, projects: readonly Project[]): Promise<void> {
   const log = (level: LogLevel, message: string): void => {
+    app.log(level, message);
     if (!context.globals.quiet && level !== "debug")
       context.terminal.note(level === "warn" ? `warning: ${message}` : message);
   };
