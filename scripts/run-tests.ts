@@ -70,6 +70,7 @@ async function runJob(job: Job): Promise<Counts> {
   console.log(
     `${bad ? "FAILED" : "ok    "} ${job.name}: ${counts.passed} passed, ${counts.failed} failed${skips} (${seconds} s)`,
   );
+  if (counts.withoutGo > 0) console.log(`       ${counts.withoutGo} tests of MongoDB left out: their programs need Go`);
   if (bad) console.log(stdout + stderr + (child.signalCode === null ? "" : `\nended by ${child.signalCode}\n`));
   else if (counts.skipped > 0)
     console.log(
