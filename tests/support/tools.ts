@@ -24,6 +24,8 @@ const programs = {
   "pg_dumpall-17": join(directories["postgresql-17"], "pg_dumpall"),
   "pg_restore-17": join(directories["postgresql-17"], "pg_restore"),
   restic: join(root, "restic/usr/bin/restic"),
+  docker: join(root, "docker/usr/bin/docker"),
+  dockerd: join(root, "docker/usr/sbin/dockerd"),
   /** Only on machines with Go. */
   mongodump: join(directories.mongo, "mongodump"),
   mongorestore: join(directories.mongo, "mongorestore"),
