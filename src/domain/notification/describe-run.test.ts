@@ -219,7 +219,9 @@ describe("the same manner where the document has no form", () => {
 
   test("an endless error is cut", () => {
     const error = { ...failure, message: "x".repeat(100_000) };
-    expect(describeEnd(makeRun({ status: "failed", error }), around)!.text.length).toBeLessThan(1_200);
+    const notice = describeEnd(makeRun({ status: "failed", error }), around)!;
+    expect(notice.text.length).toBeLessThan(1_200);
+    expect(JSON.stringify(notice).length).toBeLessThan(20_000);
   });
 
   test("warnings are one message, and not an endless one", () => {

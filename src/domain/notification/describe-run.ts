@@ -26,7 +26,10 @@ const failing: Readonly<Partial<Record<Run["kind"], string>>> = {
   check: "Check",
 };
 const warningsShown = 10;
+const warningsKept = 100;
 const longestLine = 1_000;
+/** Of an error in the data: some receivers refuse what is too long. */
+const longestError = 8_000;
 
 export interface LateRun {
   readonly elapsedMs: number;
@@ -63,7 +66,7 @@ export function describeEnd(run: Run, around: RunSurroundings): Notice | undefin
     ...(dumpFile === undefined ? [] : [`Dump file: ${dumpFile}`]),
     `Duration: ${spanText(durationOf(run))}`,
   ];
-  const data = { ...endData(run, around), error_stage: run.error.stage, error_message: run.error.message };
+  const data = { ...endData(run, around), error_stage: run.error.stage, error_message: cut(run.error.message) };
   return { ...notice(run, "3-end", failureEvent(run), text, data), outcome: outcomeOf(run) };
 }
 
@@ -77,7 +80,7 @@ export function describeWarnings(run: Run, warnings: readonly string[], around: 
     ...warnings.slice(0, warningsShown).map(oneLine),
     ...(more > 0 ? [`and ${more} more`] : []),
   ];
-  return notice(run, "5-warnings", "backup_warning", text, { ...endData(run, around), warnings });
+  return notice(run, "5-warnings", "backup_warning", text, { ...endData(run, around), warnings: warnings.slice(0, warningsKept).map(cut) });
 }
 
 /** A backup that is there, but did not restore when it was tried. */
@@ -192,7 +195,7 @@ function outcomeOf(run: Run): NoticeOutcome {
     bytes: dumpSizeOf(run),
     dest: [...archives, ...(snapshot === undefined ? [] : [`snapshot:${snapshot}`])].join(", "),
     duration: durationOf(run) / 1000,
-    ...(run.error === null ? {} : { error: run.error.message }),
+    ...(run.error === null ? {} : { error: cut(run.error.message) }),
   };
 }
 
@@ -279,6 +282,10 @@ function labelled(
 
 function yesNo(flag: boolean): string {
   return flag ? "Yes" : "No";
+}
+
+function cut(text: string): string {
+  return text.length > longestError ? `${text.slice(0, longestError)}…` : text;
 }
 
 /** Errors of tools can be long and have lines of their own; a message stays readable. */
