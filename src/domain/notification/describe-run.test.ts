@@ -186,6 +186,12 @@ describe("the texts of section 13", () => {
       dest: "local:shop/2026/03/shop_daily_x, offsite:shop/2026/03/shop_daily_x",
       duration: 192,
     });
+    const restic = { ...resticResult, storages: ["vault"], stem: "x" };
+    expect(describeEnd(makeRun({ result: restic }), around)?.outcome?.dest).toBe("vault:a1b2c3d4e5f6a7b8");
+    const mixed = { ...restic, storages: ["local", "vault"] };
+    expect(describeEnd(makeRun({ result: mixed }), around)?.outcome?.dest).toBe(
+      "local:x, vault:x, snapshot:a1b2c3d4e5f6a7b8",
+    );
     const failed = describeEnd(makeRun({ status: "cancelled", error: { ...failure, message: "cancelled" } }), plain);
     expect(failed?.outcome).toMatchObject({ status: "failure", dest: "", error: "cancelled" });
   });

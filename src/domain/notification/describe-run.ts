@@ -80,7 +80,10 @@ export function describeWarnings(run: Run, warnings: readonly string[], around: 
     ...warnings.slice(0, warningsShown).map(oneLine),
     ...(more > 0 ? [`and ${more} more`] : []),
   ];
-  return notice(run, "5-warnings", "backup_warning", text, { ...endData(run, around), warnings: warnings.slice(0, warningsKept).map(cut) });
+  return notice(run, "5-warnings", "backup_warning", text, {
+    ...endData(run, around),
+    warnings: warnings.slice(0, warningsKept).map(cut),
+  });
 }
 
 /** A backup that is there, but did not restore when it was tried. */
@@ -185,18 +188,24 @@ function endData(run: Run, around: RunSurroundings): Readonly<Record<string, unk
 }
 
 function outcomeOf(run: Run): NoticeOutcome {
-  const stem = textOf(run, "stem");
-  const snapshot = textOf(run, "snapshotId");
-  const archives =
-    stem === undefined || run.status !== "succeeded" ? [] : storagesOf(run).map((name) => `${name}:${stem}`);
   return {
     db: run.project,
     status: run.status === "succeeded" ? "success" : "failure",
     bytes: dumpSizeOf(run),
-    dest: [...archives, ...(snapshot === undefined ? [] : [`snapshot:${snapshot}`])].join(", "),
+    dest: run.status === "succeeded" ? placesOf(run).join(", ") : "",
     duration: durationOf(run) / 1000,
     ...(run.error === null ? {} : { error: cut(run.error.message) }),
   };
+}
+
+/** `local:shop/2026/…`; a repository alone has its snapshot in place of a stem. */
+function placesOf(run: Run): readonly string[] {
+  const storages = storagesOf(run);
+  const snapshot = textOf(run, "snapshotId");
+  const stem = textOf(run, "stem");
+  if (snapshot !== undefined && storages.length <= 1) return [`${storages[0] ?? "snapshot"}:${snapshot}`];
+  const archives = stem === undefined ? [] : storages.map((name) => `${name}:${stem}`);
+  return [...archives, ...(snapshot === undefined ? [] : [`snapshot:${snapshot}`])];
 }
 
 /** A run's messages of the same millisecond keep the order of their phases. */
