@@ -2,6 +2,7 @@
 
 import { AppError } from "../../../domain/error.ts";
 import type { ToolExit } from "../../process/spawn-tool.ts";
+import { parseLockOwner } from "./restic-words.ts";
 
 export interface Failure {
   readonly exit: ToolExit;
@@ -24,7 +25,6 @@ export const exitCodes = {
 } as const;
 
 export function resticError({ exit, command, location, program, said }: Failure): AppError {
-  const tail = said === "" ? "" : `: ${said}`;
   if (exit.startError !== null) {
     return new AppError("tool_missing", `${program} could not be started (${exit.startError.message})`, {
       hint: "install restic 0.17.1 or newer, or set RESTIC_BINARY",
@@ -36,10 +36,7 @@ export function resticError({ exit, command, location, program, said }: Failure)
         hint: "make it with backupctl restic <project> init, or correct the storage's address",
       });
     case exitCodes.locked:
-      return new AppError("lock_held", `the repository at ${location} is locked by another process${tail}`, {
-        hint: "wait for it to end; a lock that nobody holds any more goes with backupctl restic <project> unlock",
-        retryable: true,
-      });
+      return lockHeld(location, said);
     case exitCodes.wrongPassword:
       return new AppError("storage_auth_failed", `the password does not open the repository at ${location}`, {
         hint: "check the storage's password, or RESTIC_PASSWORD",
@@ -47,6 +44,23 @@ export function resticError({ exit, command, location, program, said }: Failure)
     default:
       return fatal({ exit, command, location, program, said });
   }
+}
+
+function lockHeld(location: string, said: string): AppError {
+  const owner = parseLockOwner(said);
+  const hint = "wait for it to end; a lock that nobody holds any more goes with backupctl restic <project> unlock";
+  if (owner === undefined) {
+    const tail = said === "" ? "" : `: ${said}`;
+    const message = `the repository at ${location} is locked by another process${tail}`;
+    return new AppError("lock_held", message, { hint, retryable: true });
+  }
+  const { pid, host, user, since } = owner;
+  const who = `pid ${pid} on ${host} (${user}${since === undefined ? "" : `, since ${since}`})`;
+  return new AppError("lock_held", `the repository at ${location} is locked by ${who}`, {
+    hint,
+    retryable: true,
+    details: { owner },
+  });
 }
 
 const words: readonly (readonly [

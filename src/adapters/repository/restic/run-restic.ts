@@ -9,6 +9,7 @@ import { spawnTool, type ToolExit } from "../../process/spawn-tool.ts";
 import type { ResticConfig } from "./config.ts";
 import { openMessageReader, textOf, type Message } from "./read-messages.ts";
 import { exitCodes, resticError } from "./restic-error.ts";
+import { describeError, isSkippedPath, tellingLines } from "./restic-words.ts";
 
 export interface Restic {
   readonly program: string;
@@ -83,6 +84,7 @@ export function openRestic(config: ResticConfig, context: RepositoryContext): Re
     const stdout = openMessageReader(note, (line) => texts.push(line));
     const stderr = openMessageReader(note, (line) => {
       errors.push(line);
+      if (isSkippedPath(line)) warnings.push(line);
       context.log("debug", `restic: ${line}`);
     });
     const stop = stopGently(call.signal);
@@ -98,7 +100,13 @@ export function openRestic(config: ResticConfig, context: RepositoryContext): Re
         return ended.code === exitCodes.success || ended.code === exitCodes.incomplete;
       },
       fail: (ended) =>
-        resticError({ exit: ended, command: call.command, location, program, said: shorten(errors, config) }),
+        resticError({
+          exit: ended,
+          command: call.command,
+          location,
+          program,
+          said: shorten([...warnings.slice(0, 2), ...errors], config),
+        }),
     });
     stop.watch(tool.pid);
     try {
@@ -191,16 +199,12 @@ function stopGently(signal: AbortSignal) {
   };
 }
 
-function describeError(message: Message): string {
-  const error = message["error"];
-  const text = typeof error === "object" && error !== null ? textOf(error as Message, "message") : "";
-  const item = textOf(message, "item");
-  return [item, text].filter((piece) => piece !== "").join(": ") || "an unnamed file could not be read";
-}
-
 function shorten(lines: readonly string[], config: ResticConfig): string {
-  const telling = lines.map((line) => line.replace(/^Fatal: /, "").trim()).filter((line) => line !== "");
-  return hide([...new Set(telling)].slice(-3).join("; "), config).slice(0, 600);
+  const telling = lines.flatMap((line) => tellingLines(line));
+  // What went wrong first, and what restic made of it.
+  const [first, second, ...others] = new Set(telling);
+  const chosen = [first, second, others.at(-1)].filter((line) => line !== undefined);
+  return hide(chosen.join("; "), config).slice(0, 600);
 }
 
 function hide(text: string, config: ResticConfig): string {
