@@ -15,7 +15,7 @@ import { configTools, readConfiguration } from "./compose/configuration.ts";
 import { daemonTools } from "./compose/daemon-tools.ts";
 import { initTools } from "./compose/init-tools.ts";
 import { keyTools } from "./compose/key-tools.ts";
-import { cipherOfFile, sourceAt } from "./compose/named-elsewhere.ts";
+import { cipherOfFile, sourceAt, stateSource } from "./compose/named-elsewhere.ts";
 import { announceRuns, routesOfAll } from "./compose/notifications.ts";
 import { findRepositorySpec, openRepository } from "./compose/open-repository.ts";
 import { openLogs } from "./compose/open-logs.ts";
@@ -197,6 +197,7 @@ async function openApp(context: CliContext, options: AppOptions): Promise<App> {
     deps,
     flush: () => recorder.flush(),
     replayKept: replay,
+    stateSource: () => stateSource(settings.databaseUrl, registries),
     log: (level, message) => logs?.log(level, redact(message, secrets)),
     async sendWaiting() {
       await replay();

@@ -1,7 +1,7 @@
 // What a command may use: terminal, settings of the call, and what the composition root provides.
 
 import type { UnknownHost } from "../domain/health/unknown-host.ts";
-import type { Configuration, ConfigProblem, Project } from "../domain/project/project.ts";
+import type { Configuration, ConfigProblem, Project, SourceSpec } from "../domain/project/project.ts";
 import type { RunEvent } from "../domain/run/run.ts";
 import type { LogLevel } from "../domain/run/run.ts";
 import type { Deps } from "../usecases/deps.ts";
@@ -36,6 +36,8 @@ export interface App extends AsyncDisposable {
   readonly configuration: Configuration;
   readonly deps: Deps;
   redact(text: string): string;
+  /** The state store as a source, for a copy of it. */
+  stateSource(): SourceSpec;
   /** To the log files; what is of a run goes there by its events. */
   log(level: LogLevel, message: string): void;
   /** Waits until all events are stored. */

@@ -1,7 +1,7 @@
 // Sources and ciphers that the configuration does not name: a target given as a URL, a file of unknown origin.
 
 import { AppError } from "../domain/error.ts";
-import type { EncryptionSpec, Project } from "../domain/project/project.ts";
+import type { EncryptionSpec, Project, SourceSpec } from "../domain/project/project.ts";
 import type { Deps } from "../usecases/deps.ts";
 import { findDefinition, type Registries } from "./registries.ts";
 
@@ -34,6 +34,29 @@ export function sourceAt(url: string, registries: Registries): ReturnType<Deps["
   }
   const database = "path" in settings ? path : server.name;
   return { spec: { name: "database", type, settings: result.data }, database };
+}
+
+/** What DATABASE_URL names, as a source. */
+export function stateSource(databaseUrl: string, registries: Registries): SourceSpec {
+  const file = /^(?:sqlite|file):(.*)$/is.exec(databaseUrl)?.[1];
+  if (file !== undefined) {
+    const { config } = findDefinition(registries.sources, "source", "sqlite");
+    return { name: "database", type: "sqlite", settings: config.parse({ path: file }) };
+  }
+  const url = new URL(databaseUrl);
+  const { config } = findDefinition(registries.sources, "source", "postgres");
+  const mode = url.searchParams.get("sslmode");
+  const caPath = url.searchParams.get("sslrootcert");
+  const settings = {
+    host: url.searchParams.get("host") ?? url.hostname.replace(/^\[(.*)\]$/, "$1"),
+    port: url.port === "" ? undefined : Number(url.port),
+    name: decodeURIComponent(url.pathname.slice(1)),
+    user: url.username === "" ? undefined : decodeURIComponent(url.username),
+    password: url.password === "" ? undefined : decodeURIComponent(url.password),
+    tls: { mode: mode ?? "disable", ...(caPath === null ? {} : { ca_path: caPath }) },
+  };
+  const given = Object.fromEntries(Object.entries(settings).filter(([, value]) => value !== undefined));
+  return { name: "database", type: "postgres", settings: config.parse(given) };
 }
 
 /** The project's own settings; else BACKUPCTL_PASSWORD where the scheme has passwords; else the installation's key. */

@@ -96,7 +96,11 @@ if ((await findServerBinaries()) === undefined) {
       await store.migrate();
       await store.saveBackup(makeBackup("b1", { verification: makeVerification(5) }));
       await store.createRun(makeRun("r1", { startedAt: 1_700_000_000_000, backupId: "b1", bytes: 42 }));
-      await store.updateRun("r1", { status: "succeeded", finishedAt: 1_700_000_001_500, result: { pruned: 2 } });
+      await store.updateRun("r1", {
+        status: "succeeded",
+        finishedAt: 1_700_000_001_500,
+        result: { pruneSnapshotsRemoved: 2, dumpSizeBytes: 99 },
+      });
       await store.createRun(makeRun("r2", { status: "queued", createdAt: 1_700_000_000_001 }));
       await store.createRun(makeRun("r3", { kind: "verify" }));
       const rows = await server!.run(`store ${databases - 1}`, "SELECT * FROM backup_log ORDER BY created_at");
@@ -112,6 +116,8 @@ if ((await findServerBinaries()) === undefined) {
       });
       expect(Number(rows[0]!["duration_ms"])).toBe(1_500);
       expect(Number(rows[0]!["prune_snapshots_removed"])).toBe(2);
+      expect(Number(rows[0]!["dump_size_bytes"])).toBe(99);
+      expect(Number(rows[1]!["dump_size_bytes"])).toBe(0);
       expect(rows[1]).toMatchObject({ status: "started", encrypted: false, verified: false });
     });
   });

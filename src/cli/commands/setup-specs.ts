@@ -94,6 +94,15 @@ export const setupCommands: readonly CommandSpec[] = [
     load: () => import("./db-status.ts"),
   },
   {
+    name: "db backup",
+    summary: "copy the state store to a file, consistently, while it is in use",
+    description:
+      "SQLite gives a SQLite file, to be put in place of the old one while nothing runs; PostgreSQL a dump for pg_restore. The file must not be there.",
+    arguments: [{ syntax: "<file>", description: "file to write" }],
+    examples: ["backupctl db backup /media/usb/state.db", "backupctl db backup state.dump --json"],
+    load: () => import("./db-backup.ts"),
+  },
+  {
     name: "completion",
     summary: "print the completion script of a shell",
     arguments: [{ syntax: "<shell>", description: "bash, zsh or fish" }],

@@ -1,8 +1,18 @@
 // The audit trail as a view with fixed names, for reports that people write in SQL.
 
-import { sql, type Kysely } from "kysely";
+import { sql, type Kysely, type RawBuilder } from "kysely";
 
 export async function createBackupLogView(db: Kysely<any>, engine: "sqlite" | "postgres"): Promise<void> {
+  await defineBackupLog(db, engine, sql`r.bytes`, "pruned");
+}
+
+/** The size of the dump and the name of the removed snapshots in a run's result differ between versions. */
+export async function defineBackupLog(
+  db: Kysely<any>,
+  engine: "sqlite" | "postgres",
+  dumpSize: RawBuilder<unknown>,
+  removedSnapshots: string,
+): Promise<void> {
   const fact = (name: string) =>
     engine === "sqlite"
       ? sql`json_extract(r.result, ${sql.lit(`$.${name}`)})`
@@ -33,7 +43,7 @@ export async function createBackupLogView(db: Kysely<any>, engine: "sqlite" | "p
       r.stage as current_stage,
       ${time("r.started_at")} as started_at,
       ${time("r.finished_at")} as completed_at,
-      r.bytes as dump_size_bytes,
+      ${dumpSize} as dump_size_bytes,
       ${flag(sql`b.encryption is not null`)} as encrypted,
       ${flag(passed)} as verified,
       ${fact("snapshotId")} as snapshot_id,
@@ -41,7 +51,7 @@ export async function createBackupLogView(db: Kysely<any>, engine: "sqlite" | "p
       ${count("filesNew")} as files_new,
       ${count("filesChanged")} as files_changed,
       ${count("bytesAdded")} as bytes_added,
-      ${count("pruned")} as prune_snapshots_removed,
+      ${count(removedSnapshots)} as prune_snapshots_removed,
       ${count("localFilesCleaned")} as local_files_cleaned,
       ${errorField("stage")} as error_stage,
       ${errorField("message")} as error_message,

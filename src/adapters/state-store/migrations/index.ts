@@ -6,6 +6,7 @@ import { createBackupLogView } from "./0002-backup-log-view.ts";
 import { createOutbox } from "./0003-outbox.ts";
 import { createSchedulesAndAlerts } from "./0004-schedules-and-alerts.ts";
 import { createReplayedEntries } from "./0005-recovery.ts";
+import { readRepositoryFacts } from "./0006-repository-facts.ts";
 
 export interface Migration {
   readonly name: string;
@@ -18,4 +19,5 @@ export const migrations: readonly Migration[] = [
   { name: "0003-outbox", up: createOutbox },
   { name: "0004-schedules-and-alerts", up: createSchedulesAndAlerts },
   { name: "0005-recovery", up: createReplayedEntries },
+  { name: "0006-repository-facts", up: readRepositoryFacts },
 ];
