@@ -85,7 +85,7 @@ function unwrapDataKey(header, secret) {
   if (isToken) {
     const rawKey = parseKeyToken(secret);
     master = hkdf(rawKey, header.salt, "backupctl/1 master", 32);
-    keyId = hkdf(rawKey, none, "backupctl/1 raw key id", 8);
+    keyId = rawKeyId(rawKey);
   } else {
     master = scryptSync(secret, header.salt, 32, { ...header.scryptCost, maxmem: 256 * 1024 * 1024 });
     keyId = hkdf(master, none, "backupctl/1 key id", 8);
@@ -97,6 +97,10 @@ function unwrapDataKey(header, secret) {
   decipher.setAAD(header.beforeWrappedKey);
   decipher.setAuthTag(header.wrapTag);
   return finish(decipher, header.wrappedKey, "its header was changed");
+}
+
+function rawKeyId(key) {
+  return hkdf(key, Buffer.alloc(0), "backupctl/1 raw key id", 8);
 }
 
 /** bkk1_ and base64url of 32 bytes of key and the first 4 bytes of SHA-256("backupctl key" + key). */
@@ -136,7 +140,7 @@ async function* decrypt(input, askForSecret) {
     `part ${header.part} of backup ${header.backupId}, sealed with ${header.keySource} ${header.keyId.toString("hex")}`,
   );
 
-  const dataKey = unwrapDataKey(header, await askForSecret());
+  const dataKey = unwrapDataKey(header, await askForSecret(header));
   const binding = sha256(headerText);
   let isLast = false;
   for (let index = 0; !isLast; index++) {
@@ -263,12 +267,13 @@ function usage() {
   process.exit(2);
 }
 
-async function findSecret(options) {
+async function findSecret(options, header) {
   if (options.keyFile !== undefined) {
+    // The first key is the present one, the others are those before it.
     const lines = readFileSync(options.keyFile, "utf8").split(/\r?\n/);
-    return (
-      lines.map((line) => line.trim()).find((line) => line.startsWith("bkk1_")) ?? refuse("the key file holds no key")
-    );
+    const keys = lines.map((line) => line.trim()).filter((line) => line.startsWith("bkk1_"));
+    if (keys.length === 0) refuse("the key file holds no key");
+    return keys.find((key) => rawKeyId(parseKeyToken(key)).equals(header.keyId)) ?? keys[0];
   }
   if (options.passwordFile !== undefined) return firstLine(readFileSync(options.passwordFile, "utf8"));
   if (options.passwordStdin) return firstLine(readFileSync(0, "utf8"));
@@ -294,7 +299,7 @@ async function prompt() {
 
 async function main() {
   const options = parseArguments(process.argv.slice(2));
-  const plain = decrypt(createReadStream(options.input), () => findSecret(options));
+  const plain = decrypt(createReadStream(options.input), (header) => findSecret(options, header));
   const first = await plain.next();
   const content = Readable.from(
     (async function* () {

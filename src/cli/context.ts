@@ -88,12 +88,25 @@ export interface ConfigTools {
   schema(): Promise<unknown>;
 }
 
+export interface ListedKey {
+  readonly keyId: string;
+  readonly scheme: string;
+  readonly usedBy: readonly string[];
+  readonly isActive: boolean;
+}
+
+export interface RotatedKey {
+  readonly path: string;
+  readonly keyId: string;
+  readonly retired: readonly string[];
+}
+
 export interface KeyTools {
   generate(path: string): Promise<{ readonly path: string; readonly keyId: string }>;
-  /** Without secrets. */
-  list(
-    configuration: Configuration,
-  ): Promise<readonly { readonly keyId: string; readonly scheme: string; readonly usedBy: readonly string[] }[]>;
+  /** Without secrets; `isActive`: new backups are made with it. */
+  list(configuration: Configuration): Promise<readonly ListedKey[]>;
+  /** A new key for the installation, or for the project that has a key file of its own; the old ones stay readable. */
+  rotate(configuration: Configuration, project: Project | null): Promise<RotatedKey>;
   /** 0600, never over another file. */
   writeRecoveryKit(
     configuration: Configuration,

@@ -3,9 +3,10 @@
 
 import { AppError } from "../domain/error.ts";
 import { manifestKey } from "../domain/backup/object-key.ts";
-import type { ObjectReader, ObjectStore } from "../ports/object-store.ts";
+import type { ObjectStore } from "../ports/object-store.ts";
 import type { Deps } from "./deps.ts";
 import type { SinkFailure } from "./fan-out.ts";
+import { readWhole } from "./read-whole.ts";
 import { tagStage } from "./stage-error.ts";
 import type { Target } from "./store-part.ts";
 
@@ -63,12 +64,6 @@ async function commitTo({ name, store }: Target, request: CommitRequest): Promis
       hint: "run backupctl storage check on it; the backup was not committed there",
     },
   );
-}
-
-export async function readWhole(store: ObjectReader, key: string, signal: AbortSignal): Promise<Uint8Array> {
-  const chunks: Uint8Array[] = [];
-  for await (const chunk of store.read(key, { signal })) chunks.push(chunk);
-  return Buffer.concat(chunks);
 }
 
 function equalBytes(a: Uint8Array, b: Uint8Array): boolean {

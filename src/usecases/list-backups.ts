@@ -5,6 +5,7 @@ import type { Project } from "../domain/project/project.ts";
 import type { Snapshot } from "../ports/repository.ts";
 import type { Deps, LogSink } from "./deps.ts";
 import type { SinkFailure } from "./fan-out.ts";
+import { mapAtOnce } from "./map-at-once.ts";
 import { storagesOf, type OpenDeps } from "./open-project.ts";
 import { readVerification } from "./read-catalog.ts";
 import { readHolders, taggedVerification, type Holder } from "./read-holders.ts";
@@ -41,7 +42,6 @@ export interface ListResult {
   readonly failures: readonly SinkFailure[];
 }
 
-const readsAtOnce = 8;
 const everyBackup = 100_000;
 
 export async function listBackups(deps: OpenDeps & Pick<Deps, "state">, request: ListRequest): Promise<ListResult> {
@@ -53,12 +53,8 @@ export async function listBackups(deps: OpenDeps & Pick<Deps, "state">, request:
   const remembered = new Map(
     (await deps.state.listBackups({ project: project.name, limit: everyBackup })).map((backup) => [backup.id, backup]),
   );
-  const backups: ListedBackup[] = [];
   const all = [...Map.groupBy(read.holders, ({ entry }) => entry.backupId).values()];
-  for (let start = 0; start < all.length; start += readsAtOnce) {
-    const described = await Promise.all(all.slice(start, start + readsAtOnce).map(describe));
-    backups.push(...described.filter((backup) => backup !== undefined));
-  }
+  const backups = (await mapAtOnce(all, describe)).filter((backup) => backup !== undefined);
   backups.sort((a, b) => b.createdAt - a.createdAt);
   const { last } = request;
   const others = last === undefined ? read.others : read.others.slice(0, Math.max(0, last - backups.length));

@@ -6,7 +6,7 @@ import { checkManifest } from "../domain/backup/seal-manifest.ts";
 import type { Manifest } from "../domain/backup/manifest.ts";
 import type { Project } from "../domain/project/project.ts";
 import type { Cipher } from "../ports/cipher.ts";
-import { readWhole } from "./commit-backup.ts";
+import { readWhole } from "./read-whole.ts";
 import type { Deps } from "./deps.ts";
 import { parseStoredManifest } from "./read-catalog.ts";
 import type { Holder } from "./read-holders.ts";

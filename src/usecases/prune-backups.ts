@@ -12,6 +12,7 @@ import { collectDebris } from "./collect-debris.ts";
 import type { Deps, LogSink } from "./deps.ts";
 import { executeRun, type ActiveRun } from "./execute-run.ts";
 import { isBeingRead } from "./hold-for-reading.ts";
+import { mapAtOnce } from "./map-at-once.ts";
 import { openTargets, storagesOf, type OpenDeps, type OpenedStorages } from "./open-project.ts";
 import { readCatalog, readManifest, readVerification, type CatalogEntry } from "./read-catalog.ts";
 import { collectSnapshotDebris, planRepository, pruneRepositories } from "./prune-snapshots.ts";
@@ -32,8 +33,6 @@ export interface SetPlan<Kept extends RetentionCandidate = RetentionCandidate> {
   readonly plan: RetentionPlan;
   readonly backups: readonly Kept[];
 }
-
-const readsAtOnce = 8;
 
 /** The plan for one storage: the same for the preview and for the prune. Changes nothing. */
 export async function planStorage(
@@ -132,12 +131,7 @@ async function describeEntries(
       backup,
     ]),
   );
-  const known: KnownBackup[] = [];
-  for (let start = 0; start < entries.length; start += readsAtOnce) {
-    const batch = entries.slice(start, start + readsAtOnce);
-    known.push(...(await Promise.all(batch.map((entry) => describe(entry)))));
-  }
-  return known;
+  return mapAtOnce(entries, describe);
 
   async function describe(entry: CatalogEntry): Promise<KnownBackup> {
     const facts = remembered.get(entry.backupId) ?? (await readFacts(entry));

@@ -6,7 +6,7 @@ import type { Manifest } from "../domain/backup/manifest.ts";
 import { manifestKey, parseObjectKey, pinKey, verifiedKey } from "../domain/backup/object-key.ts";
 import { parseManifest } from "../domain/backup/parse-manifest.ts";
 import type { ObjectInfo, ObjectReader, ObjectStore } from "../ports/object-store.ts";
-import { readWhole } from "./commit-backup.ts";
+import { readWhole } from "./read-whole.ts";
 
 export interface CatalogEntry {
   readonly backupId: string;

@@ -4,11 +4,18 @@ import type { z } from "zod";
 import type { ToolDirs } from "../../domain/project/project.ts";
 import type { Cipher } from "../../ports/cipher.ts";
 
+export interface DefaultKey {
+  readonly secret: string;
+  readonly keyId: string;
+  /** Those that were in use before, only for reading. */
+  readonly previous?: readonly string[];
+}
+
 export interface CipherAdapterContext {
   readonly tmpDir: string;
   readonly tools: ToolDirs;
   /** ENCRYPTION_KEY, or the content of the key file, for settings without a password of their own. */
-  readonly defaultKey: () => Promise<{ readonly secret: string; readonly keyId: string }>;
+  readonly defaultKey: () => Promise<DefaultKey>;
   /** The installation's own salt of 16 bytes (key-store.ts), so that a password has one key id on it; else one per process. */
   readonly passwordSalt?: () => Promise<Uint8Array>;
 }
@@ -23,6 +30,8 @@ export interface KeyDescription {
   readonly secret: string | null;
   /** How to get at the key where `secret` is null, and what else belongs to it. */
   readonly note: string | null;
+  /** It opens older backups; new ones are made with another. */
+  readonly retired?: true;
 }
 
 export interface CipherModule<Config> {
@@ -31,9 +40,17 @@ export interface CipherModule<Config> {
   describeKeys(config: Config, context: CipherAdapterContext): Promise<readonly KeyDescription[]>;
 }
 
+/** Where the key in use comes from: a key file of its own, the installation's key, or a password in the configuration. */
+export type KeyOrigin =
+  | { readonly kind: "file"; readonly path: string }
+  | { readonly kind: "installation" }
+  | { readonly kind: "password" };
+
 export interface CipherDefinition<Config = any> {
   readonly type: string;
   /** Fields that hold a secret carry `.meta({ secret: true })`. */
   readonly config: z.ZodType<Config>;
+  /** Absent where the scheme's keys are made by a tool of its own. */
+  keyOrigin?(config: Config): KeyOrigin;
   load(): Promise<CipherModule<Config>>;
 }

@@ -43,19 +43,26 @@ export function toKeyMaterial(secret: string): KeyMaterial {
   return key === undefined ? { kind: "password", password: secret } : { kind: "raw", key };
 }
 
-/** The key in a key file: its first line that is neither empty nor a comment. */
-export function parseKeyFile(text: string, path: string): Uint8Array {
-  const line = text.split(/\r?\n/).find((candidate) => candidate.trim() !== "" && !candidate.startsWith("#"));
-  const key = line === undefined ? undefined : parseKeyToken(line);
+export interface KeyFile {
+  /** New backups are sealed with it. */
+  readonly key: Uint8Array;
+  /** Those before it, newest first: they open older backups. */
+  readonly retired: readonly Uint8Array[];
+}
+
+/** The first line that is neither empty nor a comment is the key; keys after it are retired. */
+export function parseKeyFile(text: string, path: string): KeyFile {
+  const lines = text.split(/\r?\n/).filter((line) => line.trim() !== "" && !line.startsWith("#"));
+  const [key, ...others] = lines.map(parseKeyToken);
   if (key === undefined) {
     throw new AppError("cipher_failed", `key file ${path} holds no key`, {
       hint: "make one with `backupctl key generate`, or take the line that begins with bkk1_ from a recovery kit",
     });
   }
-  return key;
+  return { key, retired: others.filter((other) => other !== undefined) };
 }
 
-export async function readKeyFile(path: string): Promise<Uint8Array> {
+export async function readKeyFile(path: string): Promise<KeyFile> {
   let text: string;
   try {
     const { size } = await stat(path);

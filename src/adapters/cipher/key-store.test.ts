@@ -26,7 +26,7 @@ test("a key file is made on first use, readable by its owner only, and kept", as
   const text = await readFile(settings.encryptionKeyFile, "utf8");
   expect(text).toContain(`# backupctl key ${keyId}`);
   expect(text).toContain(`\n${secret}\n`);
-  expect(await defaultKeyOf(settings).defaultKey()).toEqual({ secret, keyId });
+  expect(await defaultKeyOf(settings).defaultKey()).toEqual({ secret, keyId, previous: [] });
   expect(await readdir(join(baseDir, "secrets"))).toEqual(["key"]);
 });
 
@@ -122,7 +122,11 @@ test("a key's text has a check sum and may be typed with white space", () => {
 
 test("the first line of a key file that is no comment counts", () => {
   const token = formatKeyToken(new Uint8Array(32));
-  expect(parseKeyFile(`# one\r\n\r\n${token}\r\nmore`, "x")).toEqual(new Uint8Array(32));
+  expect(parseKeyFile(`# one\r\n\r\n${token}\r\nmore`, "x")).toEqual({ key: new Uint8Array(32), retired: [] });
+  const older = formatKeyToken(new Uint8Array(32).fill(1));
+  const { retired } = parseKeyFile(`${token}\n# retired\n${older}\n`, "x");
+  expect(retired).toEqual([new Uint8Array(32).fill(1)]);
+  expect(() => parseKeyFile(`${token}\n${older.slice(0, -1)}`, "x")).toThrow("has a typing error");
   expect(() => parseKeyFile(`text\n${token}`, "/keys/x")).toThrow("key file /keys/x holds no key");
 });
 

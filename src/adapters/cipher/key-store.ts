@@ -6,11 +6,14 @@ import { dirname, join } from "node:path";
 import { saltBytes } from "../../domain/backup/container-format.ts";
 import { AppError } from "../../domain/error.ts";
 import type { Settings } from "../../domain/project/project.ts";
-import type { CipherAdapterContext } from "./definition.ts";
+import type { CipherAdapterContext, DefaultKey } from "./definition.ts";
 import { keyIdOf } from "./derive-keys.ts";
 import { formatKeyToken, parseKeyToken, readKeyFile } from "./key-material.ts";
 
-export type KeyStoreSettings = Pick<Settings, "encryptionKey" | "encryptionKeyFile" | "baseDir">;
+export type KeyStoreSettings = Pick<
+  Settings,
+  "encryptionKey" | "previousEncryptionKeys" | "encryptionKeyFile" | "baseDir"
+>;
 
 const minEncryptionKeyLength = 32;
 
@@ -18,13 +21,14 @@ const minEncryptionKeyLength = 32;
 export function defaultKeyOf(
   settings: KeyStoreSettings,
 ): Required<Pick<CipherAdapterContext, "defaultKey" | "passwordSalt">> {
-  let key: Promise<{ readonly secret: string; readonly keyId: string }> | undefined;
+  let key: Promise<DefaultKey> | undefined;
   let salt: Promise<Uint8Array> | undefined;
   const passwordSalt = (): Promise<Uint8Array> => (salt ??= readOrMakeSalt(saltPath(settings)));
-  const defaultKey = (): Promise<{ readonly secret: string; readonly keyId: string }> =>
-    (key ??= readSecret(settings).then(async (secret) => ({
+  const defaultKey = (): Promise<DefaultKey> =>
+    (key ??= readSecrets(settings).then(async ([secret, ...previous]) => ({
       secret,
       keyId: await keyIdOf(secret, await passwordSalt()),
+      previous,
     })));
   return { defaultKey, passwordSalt };
 }
@@ -33,8 +37,11 @@ export function saltPath(settings: Pick<Settings, "baseDir">): string {
   return join(settings.baseDir, ".backupctl", "password-salt");
 }
 
-async function readSecret({ encryptionKey, encryptionKeyFile }: KeyStoreSettings): Promise<string> {
-  if (encryptionKey === null) return readOrMakeKey(encryptionKeyFile);
+/** The one in use first, then those before it. */
+async function readSecrets(settings: KeyStoreSettings): Promise<readonly [string, ...string[]]> {
+  const { encryptionKey, encryptionKeyFile } = settings;
+  const stated = (settings.previousEncryptionKeys ?? []).filter((secret) => secret !== encryptionKey);
+  if (encryptionKey === null) return [...(await readOrMakeKeys(encryptionKeyFile)), ...stated];
   if (encryptionKey.length < minEncryptionKeyLength) {
     throw new AppError("config_invalid", `ENCRYPTION_KEY has ${encryptionKey.length} characters`, {
       hint: `use ${minEncryptionKeyLength} or more; \`backupctl key generate\` makes a good one`,
@@ -42,12 +49,16 @@ async function readSecret({ encryptionKey, encryptionKeyFile }: KeyStoreSettings
   }
   // A key in its text form must be whole; a mere password is taken as it is.
   parseKeyToken(encryptionKey);
-  return encryptionKey;
+  // Whoever sets ENCRYPTION_KEY on an installation that had a key file still reads what was sealed with that.
+  const fromFile = await readKeyFile(encryptionKeyFile).catch(() => null);
+  const inFile = fromFile === null ? [] : [fromFile.key, ...fromFile.retired].map(formatKeyToken);
+  return [encryptionKey, ...stated, ...inFile.filter((secret) => secret !== encryptionKey)];
 }
 
-async function readOrMakeKey(path: string): Promise<string> {
+async function readOrMakeKeys(path: string): Promise<readonly [string, ...string[]]> {
   if (!(await exists(path))) await createKeyFile(path).catch(ignoreExisting);
-  return formatKeyToken(await readKeyFile(path));
+  const { key, retired } = await readKeyFile(path);
+  return [formatKeyToken(key), ...retired.map(formatKeyToken)];
 }
 
 export interface CreatedKey {

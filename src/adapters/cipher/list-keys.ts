@@ -30,7 +30,10 @@ export async function listKeys(
     for (const key of await module.describeKeys(encryption.settings, context)) {
       const known = keys.get(`${key.scheme} ${key.keyId}`);
       const usedBy = [...new Set([...(known?.usedBy ?? []), name])];
-      keys.set(`${key.scheme} ${key.keyId}`, { ...(known ?? key), usedBy });
+      // What one project has retired may be in use by another.
+      const { retired, ...described } = known ?? key;
+      const isRetired = (known === undefined || retired === true) && key.retired === true;
+      keys.set(`${key.scheme} ${key.keyId}`, { ...described, usedBy, ...(isRetired ? { retired: true } : {}) });
     }
   }
   return [...keys.values()];

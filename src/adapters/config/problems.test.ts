@@ -109,6 +109,14 @@ describe("every problem has its place", () => {
       "known here: name, type, default, local",
     ],
     [
+      "a slip in a storage's type",
+      "storage:\n  - { name: a, type: locl, local: { path: /b } }\n",
+      "2:22",
+      "storage[0].type",
+      'unknown storage type "locl"',
+      "did you mean local?",
+    ],
+    [
       "a storage that does not exist",
       projectWith("storage: [local, locl]\n"),
       "6:22",

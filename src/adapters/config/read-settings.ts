@@ -33,6 +33,7 @@ export function readSettings({ variables, cwd, secrets }: SettingsRequest): Sett
     timeZone: readTimeZone(variables),
     databaseUrl: readDatabaseUrl(variables, cwd, baseDir, secrets),
     encryptionKey: readEncryptionKey(variables, secrets),
+    previousEncryptionKeys: readPreviousKeys(variables, secrets),
     encryptionKeyFile: path(join(baseDir, ".backupctl", "encryption.key"), "ENCRYPTION_KEY_FILE", "RM_SECRET_KEY_FILE"),
     diskMinFreeBytes: Math.round(minFreeGb * 1e9),
     retryCount: variables.number("BACKUP_RETRY_COUNT", { fallback: 3, min: 0, max: 100 }),
@@ -124,6 +125,16 @@ function readEncryptionKey(variables: VariableReader, secrets: Set<string>): str
     );
   }
   return key;
+}
+
+/** Separated by commas; a password that holds one itself is tried as a whole too. */
+function readPreviousKeys(variables: VariableReader, secrets: Set<string>): readonly string[] {
+  const text = variables.text("ENCRYPTION_KEY_PREVIOUS");
+  if (text === undefined) return [];
+  const parts = text.split(",").map((part) => part.trim());
+  const keys = [...new Set([...parts, text])].filter((key) => key !== "");
+  for (const key of keys) addSecret(secrets, key);
+  return keys;
 }
 
 function readSize(variables: VariableReader, name: string, fallback: number): number {

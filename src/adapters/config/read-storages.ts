@@ -52,12 +52,15 @@ export function withBaseStorage(draft: Draft, storages: Storages, used: Readonly
 
 function readStorage(draft: Draft, value: unknown, at: readonly (string | number)[]): StorageSpec | undefined {
   const type = isMapping(value) && typeof value["type"] === "string" ? value["type"] : undefined;
-  const fields = readFields(draft, StorageSlot.shape, value, at, type === undefined ? [] : [type]);
+  const kind = storageKind(draft.registries);
+  const types = [...kind.known, ...kind.registered.map((one) => one.type)];
+  // With a slip in `type` the block below it has the right name: that is one problem, not two.
+  const blocks = type === undefined ? [] : types.includes(type) ? [type] : [type, ...types];
+  const fields = readFields(draft, StorageSlot.shape, value, at, blocks);
   if (fields === undefined || !isMapping(value) || type === undefined) return undefined;
   const locator = locatorAt(draft, at);
-  const kind = storageKind(draft.registries);
   let settings: unknown;
-  if (value[type] === undefined && [...kind.known, ...kind.registered.map((one) => one.type)].includes(type)) {
+  if (value[type] === undefined && types.includes(type)) {
     draft.problems.error(
       locator.locate([type], "key"),
       `the key ${quote(type)} is missing`,

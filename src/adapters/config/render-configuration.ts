@@ -157,11 +157,12 @@ function showVerification({ verification }: Project, showServer: (settings: unkn
 }
 
 function showSettings(settings: Settings, secrets: readonly string[]): unknown {
-  const { encryptionKey, databaseUrl, tools, ...rest } = settings;
+  const { encryptionKey, previousEncryptionKeys = [], databaseUrl, tools, ...rest } = settings;
   const shown = {
     ...rest,
     databaseUrl: maskText(maskUrlPassword(databaseUrl), secrets),
     encryptionKey: encryptionKey === null ? null : mask,
+    ...(previousEncryptionKeys.length === 0 ? {} : { previousEncryptionKeys: mask }),
     ...tools,
   };
   return Object.fromEntries(
@@ -176,6 +177,7 @@ const settingNames: Readonly<Record<string, string>> = {
   timeZone: "TIMEZONE",
   databaseUrl: "DATABASE_URL",
   encryptionKey: "ENCRYPTION_KEY",
+  previousEncryptionKeys: "ENCRYPTION_KEY_PREVIOUS",
   encryptionKeyFile: "ENCRYPTION_KEY_FILE",
   diskMinFreeBytes: "HEALTH_DISK_MIN_FREE_GB",
   retryCount: "BACKUP_RETRY_COUNT",

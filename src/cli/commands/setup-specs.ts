@@ -70,9 +70,23 @@ export const setupCommands: readonly CommandSpec[] = [
   },
   {
     name: "key list",
-    summary: "list the keys that the configuration uses, by id",
-    examples: ["backupctl key list"],
+    summary: "list the keys by id: those in use, those retired, and how many backups need each",
+    description:
+      "A retired key may be thrown away only when no backup needs it any more. missing: backups need a key that is not configured; foreign: a configured password opens them, they were made by another installation.",
+    options: [{ flags: "--no-backups", description: "do not ask the storages which keys their backups need" }],
+    examples: ["backupctl key list", "backupctl key list --json"],
     load: () => import("./key-list.ts"),
+  },
+  {
+    name: "key rotate",
+    summary: "put a new key into use; the old one stays for the backups that need it",
+    description:
+      "Works on key files: the new key becomes the first one, the others stay behind it. Passwords and ENCRYPTION_KEY are changed where they are set; the error says how.",
+    options: [
+      { flags: "--project <name>", description: "the project's own key_file (default: the installation's key)" },
+    ],
+    examples: ["backupctl key rotate", "backupctl key rotate --project shop"],
+    load: () => import("./key-rotate.ts"),
   },
   {
     name: "key recovery-kit",

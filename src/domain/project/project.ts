@@ -109,6 +109,7 @@ export interface Settings {
   readonly timeZone: string; // TIMEZONE, TZ
   readonly databaseUrl: string; // DATABASE_URL: sqlite:<path> or postgres://…
   readonly encryptionKey: string | null; // ENCRYPTION_KEY
+  readonly previousEncryptionKeys?: readonly string[]; // ENCRYPTION_KEY_PREVIOUS
   readonly encryptionKeyFile: string; // ENCRYPTION_KEY_FILE
   readonly diskMinFreeBytes: number; // HEALTH_DISK_MIN_FREE_GB
   readonly retryCount: number; // BACKUP_RETRY_COUNT

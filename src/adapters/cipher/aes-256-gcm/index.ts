@@ -22,8 +22,7 @@ import { unseal } from "./unseal.ts";
 const processSalt = randomBytes(saltBytes);
 
 export async function open(config: Aes256GcmConfig, context: CipherAdapterContext): Promise<Cipher> {
-  const current = await findCurrentKey(config, context);
-  const previous = (config.previous_passwords ?? []).map(toKeyMaterial);
+  const { current, previous } = await findKeyMaterial(config, context);
   const salt = (await context.passwordSalt?.()) ?? processSalt;
   const keys = await deriveKeys(current, salt, defaultScryptCost);
   const keyId = hex(keys.keyId);
@@ -70,8 +69,7 @@ export async function describeKeys(
   config: Aes256GcmConfig,
   context: CipherAdapterContext,
 ): Promise<readonly KeyDescription[]> {
-  const current = await findCurrentKey(config, context);
-  const previous = (config.previous_passwords ?? []).map(toKeyMaterial);
+  const { current, previous } = await findKeyMaterial(config, context);
   const salt = (await context.passwordSalt?.()) ?? processSalt;
   return Promise.all(
     [current, ...previous].map(async (material, index) => ({
@@ -80,19 +78,34 @@ export async function describeKeys(
       kind: material.kind === "raw" ? "key" : "password",
       secret: material.kind === "raw" ? formatKeyToken(material.key) : material.password,
       note: index === 0 ? null : "for older backups only",
+      ...(index === 0 ? {} : { retired: true as const }),
     })),
   );
 }
 
-async function findCurrentKey(config: Aes256GcmConfig, context: CipherAdapterContext): Promise<KeyMaterial> {
+interface KeyRing {
+  readonly current: KeyMaterial;
+  readonly previous: readonly KeyMaterial[];
+}
+
+async function findKeyMaterial(config: Aes256GcmConfig, context: CipherAdapterContext): Promise<KeyRing> {
   if (config.password !== undefined && config.key_file !== undefined) {
     throw new AppError("config_invalid", "encryption has both a password and a key_file", {
       hint: "keep one; an older password belongs in previous_passwords",
     });
   }
-  if (config.password !== undefined) return toKeyMaterial(config.password);
-  if (config.key_file !== undefined) return { kind: "raw", key: await readKeyFile(config.key_file) };
-  return toKeyMaterial((await context.defaultKey()).secret);
+  const older = (config.previous_passwords ?? []).map(toKeyMaterial);
+  if (config.password !== undefined) return { current: toKeyMaterial(config.password), previous: older };
+  if (config.key_file !== undefined) {
+    const { key, retired } = await readKeyFile(config.key_file);
+    return { current: rawKey(key), previous: [...retired.map(rawKey), ...older] };
+  }
+  const { secret, previous = [] } = await context.defaultKey();
+  return { current: toKeyMaterial(secret), previous: [...previous.map(toKeyMaterial), ...older] };
+}
+
+function rawKey(key: Uint8Array): KeyMaterial {
+  return { kind: "raw", key };
 }
 
 function wrongKey(header: ParsedHeader): AppError {
@@ -100,7 +113,7 @@ function wrongKey(header: ParsedHeader): AppError {
   const kind = header.scrypt === null ? "key file" : "password";
   const message = `part ${header.part} of backup ${header.backupId} needs key ${keyId} (a ${kind}), which none of the given keys is`;
   return new AppError("wrong_key", message, {
-    hint: `give the ${kind} that was in use when the backup was made; older ones go into previous_passwords`,
+    hint: `give the ${kind} that was in use when the backup was made; older ones go into previous_passwords, ENCRYPTION_KEY_PREVIOUS, or behind the first key of the key file`,
     details: { keyId },
   });
 }

@@ -2,7 +2,7 @@
 // kernel: an empty SQLite file with an exclusive lock. It decides only where pids cannot be compared.
 
 import { Database } from "bun:sqlite";
-import { existsSync, rmSync } from "node:fs";
+import { closeSync, existsSync, openSync, rmSync } from "node:fs";
 
 export interface Beacon extends Disposable {}
 
@@ -33,6 +33,8 @@ export function isBeaconOut(path: string): boolean {
 function openLocked(path: string, create: boolean): Database | "refused" {
   let database: Database | undefined;
   try {
+    // SQLite would make it with the umask's mode.
+    if (create) closeSync(openSync(path, "a", 0o600));
     database = new Database(path, { readwrite: true, create });
     database.run("PRAGMA busy_timeout = 0");
     database.run("PRAGMA journal_mode = MEMORY"); // No second file beside it.

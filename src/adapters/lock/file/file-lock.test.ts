@@ -56,6 +56,8 @@ test("the lock file is readable by its owner alone and says who holds it", async
   await using _held = await openFileLock({ baseDir }).acquire("shop", "backup");
   expect(statSync(join(baseDir, "shop")).mode & 0o777).toBe(0o700);
   expect(statSync(join(baseDir, "shop", ".lock")).mode & 0o777).toBe(0o600);
+  const beacons = readdirSync(join(baseDir, "shop")).filter((name) => name.endsWith(".alive"));
+  expect(beacons.map((name) => statSync(join(baseDir, "shop", name)).mode & 0o777)).toEqual([0o600]);
   const content: unknown = JSON.parse(readFileSync(join(baseDir, "shop", ".lock"), "utf8"));
   expect(content).toMatchObject({ owner: currentOwner(), purpose: "backup" });
 });

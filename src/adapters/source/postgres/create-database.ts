@@ -71,7 +71,7 @@ function describe(facts: DatabaseFacts): string {
 function noRight(name: string, message: string, cause: unknown): AppError {
   return new AppError("restore_failed", `creating database "${name}" is not allowed: ${message}`, {
     cause,
-    hint: "grant the role CREATEDB, or restore into an empty database that it owns; for drills, a throw-away server needs no right",
+    hint: "grant the role CREATEDB, or restore into an empty database that it owns; for drills set verification.drill to { on: throwaway }, a server of its own that needs no right",
   });
 }
 

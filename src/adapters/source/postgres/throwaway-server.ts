@@ -9,6 +9,7 @@ import { chooseBaseDir, findIdentity, type Identity } from "../throwaway-place.t
 import { connect } from "./connection.ts";
 import { PostgresConfig } from "./config.ts";
 import { translateToolExit } from "./tool-error.ts";
+import { waitForServer } from "../wait-for-server.ts";
 
 export interface ThrowawayServer extends AsyncDisposable {
   /** Superuser `postgres`, database `postgres`, no password: nobody else can reach the socket. */
@@ -91,7 +92,12 @@ export async function startThrowawayServer(options: ThrowawayOptions): Promise<T
       user: "postgres",
       tls: { mode: "disable" },
     });
-    await waitUntilReady(config, ended, options.signal);
+    const { signal } = options;
+    const ask = async (): Promise<void> => {
+      await using connection = await connect(config, { database: "postgres", signal, errorCode: "restore_failed" });
+      await connection.query("SELECT 1");
+    };
+    await waitForServer({ ended, timeoutMs: startTimeoutMs, signal, ask });
     return { config, [Symbol.asyncDispose]: dispose };
   } catch (error) {
     await dispose();
@@ -109,25 +115,6 @@ async function initdb(options: ThrowawayOptions, data: string, identity: Identit
     fail: (exit) => translateToolExit(exit, "initdb for the throw-away PostgreSQL server", "restore_failed"),
   });
   await tool.succeed();
-}
-
-async function waitUntilReady(config: PostgresConfig, ended: Promise<unknown>, signal: AbortSignal): Promise<void> {
-  const deadline = performance.now() + startTimeoutMs;
-  let dead: { readonly error: unknown } | undefined;
-  void ended.then((error) => (dead = { error }));
-  for (;;) {
-    signal.throwIfAborted();
-    if (dead !== undefined) throw dead.error;
-    try {
-      await using connection = await connect(config, { database: "postgres", signal, errorCode: "restore_failed" });
-      await connection.query("SELECT 1");
-      return;
-    } catch (error) {
-      signal.throwIfAborted();
-      if (performance.now() > deadline) throw error;
-      await Bun.sleep(50);
-    }
-  }
 }
 
 /** SIGQUIT ends all its processes at once; they leave our process group, so killing the group would miss them. */

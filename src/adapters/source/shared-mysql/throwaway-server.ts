@@ -10,6 +10,7 @@ import { connect, type Login } from "./connection.ts";
 import { MysqlFamilyConfig } from "./connection-config.ts";
 import type { Flavour, ServerBinaries } from "./flavour.ts";
 import { translateToolExit } from "./tool-error.ts";
+import { waitForServer } from "../wait-for-server.ts";
 
 export interface ThrowawayServer extends AsyncDisposable {
   /** The administrator on the socket, without a password: nobody else can reach it. */
@@ -96,29 +97,15 @@ export async function startThrowawayServer(options: ThrowawayOptions): Promise<T
     );
     const config = MysqlFamilyConfig.parse({ socket, name: "mysql", user: "root", tls: { mode: "disable" } });
     const login = { flavour, config };
-    await waitUntilReady(login, ended, options.signal);
+    const { signal } = options;
+    const ask = async (): Promise<void> => {
+      await using connection = await connect(login, { signal, errorCode: "restore_failed" });
+      await connection.query("SELECT 1");
+    };
+    await waitForServer({ ended, timeoutMs: startTimeoutMs, signal, ask });
     return { login, pid: server.pid, [Symbol.asyncDispose]: dispose };
   } catch (error) {
     await dispose();
     throw error;
-  }
-}
-
-async function waitUntilReady(login: Login, ended: Promise<unknown>, signal: AbortSignal): Promise<void> {
-  const deadline = performance.now() + startTimeoutMs;
-  let dead: { readonly error: unknown } | undefined;
-  void ended.then((error) => (dead = { error }));
-  for (;;) {
-    signal.throwIfAborted();
-    if (dead !== undefined) throw dead.error;
-    try {
-      await using connection = await connect(login, { signal, errorCode: "restore_failed" });
-      await connection.query("SELECT 1");
-      return;
-    } catch (error) {
-      signal.throwIfAborted();
-      if (performance.now() > deadline) throw error;
-      await Bun.sleep(50);
-    }
   }
 }
