@@ -19,7 +19,7 @@ beforeAll(async () => {
   server = await startTestServer();
   await server.run("postgres", `CREATE ROLE store LOGIN PASSWORD '${password}'`);
 }, 60_000);
-afterAll(() => server?.[Symbol.asyncDispose]());
+afterAll(() => server?.[Symbol.asyncDispose](), 60_000);
 
 async function openWorld(name: string, proxy: TcpProxy, receiver: HookReceiver): Promise<World> {
   await server!.run("postgres", `CREATE DATABASE ${name} OWNER store`);

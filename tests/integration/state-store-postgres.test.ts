@@ -32,7 +32,7 @@ if ((await findServerBinaries()) === undefined) {
   }, 60_000);
   afterAll(async () => {
     await server?.[Symbol.asyncDispose]();
-  });
+  }, 60_000);
 
   const openFixture = async (): Promise<StateStoreFixture> => {
     const url = await createUrl();
