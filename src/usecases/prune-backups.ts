@@ -88,12 +88,11 @@ export async function pruneEverywhere(
   run: ActiveRun,
   project: Project,
   { targets, repositories }: Pick<OpenedStorages, "targets" | "repositories">,
-  freesData = true,
 ): Promise<void> {
   const stores = await pruneStorages(deps, run, project, targets);
   run.report({ removedBackups: stores.backups, freedBytes: stores.bytes });
   if (repositories.length === 0) return;
-  const found = await pruneRepositories(deps, run, project, repositories, freesData);
+  const found = await pruneRepositories(deps, run, project, repositories);
   run.report({ removedBackups: stores.backups + found.backups, pruneSnapshotsRemoved: found.snapshots });
 }
 
@@ -209,7 +208,8 @@ export async function pruneBackups(deps: Deps, request: PruneRequest): Promise<R
       let pruneSnapshotsRemoved = 0;
       for (const named of opened.repositories) {
         await attempt(named.name, async () => {
-          const prune = () => pruneRepositories(deps, run, project, [named], request.freesData);
+          const freeData = request.freesData === false ? "never" : "always";
+          const prune = () => pruneRepositories(deps, run, project, [named], freeData);
           const { backups, snapshots } = await run.stage("prune", prune);
           totals.removedBackups += backups;
           pruneSnapshotsRemoved += snapshots;

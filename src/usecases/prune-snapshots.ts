@@ -63,13 +63,15 @@ export async function planRepository(
   });
 }
 
-/** With `freesData` false the snapshots go and the space they took stays until the next prune. */
+/** `after_removal`: the data is freed when snapshots went; `always`: also what an earlier forget has left. */
+export type FreeData = "never" | "after_removal" | "always";
+
 export async function pruneRepositories(
   deps: PlanDeps & Pick<Deps, "lock" | "reach">,
   run: ActiveRun,
   project: Project,
   repositories: readonly NamedRepository[],
-  freesData = true,
+  freeData: FreeData = "after_removal",
 ): Promise<{ readonly backups: number; readonly snapshots: number }> {
   let backups = 0;
   let snapshots = 0;
@@ -85,11 +87,12 @@ export async function pruneRepositories(
         doomed.push(set.backups.find((candidate) => candidate.id === id)!.group);
       }
     }
-    if (doomed.length === 0) continue;
-    snapshots += await removeGroups(deps, named, doomed, run.signal);
-    backups += doomed.length;
-    deps.reach("prune.snapshots_removed");
-    if (freesData) await free(run, named);
+    if (doomed.length > 0) {
+      snapshots += await removeGroups(deps, named, doomed, run.signal);
+      backups += doomed.length;
+      deps.reach("prune.snapshots_removed");
+    }
+    if (freeData === "always" || (freeData === "after_removal" && doomed.length > 0)) await free(run, named);
   }
   return { backups, snapshots };
 }

@@ -40,7 +40,7 @@ export async function runScheduledSlot(deps: Deps, entry: ScheduleEntry, context
     }
     case "prune":
     case "forget":
-      return await pruneBackups(patient, { project, storages, trigger, signal });
+      return await pruneBackups(patient, { project, storages, trigger, freesData: schedule.kind === "prune", signal });
   }
 }
 
