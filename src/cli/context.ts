@@ -102,6 +102,14 @@ export interface RotatedKey {
 }
 
 export interface KeyTools {
+  /** Adds public keys to every keyring that the configuration's projects use with this scheme, or to the user's own. */
+  importKey(
+    configuration: Configuration,
+    scheme: string,
+    file: string,
+  ): Promise<readonly { readonly fingerprint: string; readonly userIds: readonly string[] }[]>;
+  /** The keys in GPG_KEYS_DIR. */
+  importDirectory(configuration: Configuration, log: (level: LogLevel, message: string) => void): Promise<void>;
   generate(path: string): Promise<{ readonly path: string; readonly keyId: string }>;
   /** Without secrets; `isActive`: new backups are made with it. */
   list(configuration: Configuration): Promise<readonly ListedKey[]>;

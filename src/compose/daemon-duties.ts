@@ -6,6 +6,8 @@ import type { LogSink } from "../usecases/deps.ts";
 /** What a crash left is put in order before the first slot is taken. */
 export async function recover({ deps, configuration }: App, log: LogSink): Promise<void> {
   const { recoverAfterCrash } = await import("../usecases/recover-after-crash.ts");
+  const { importKeyDirectory } = await import("./import-keys.ts");
+  await importKeyDirectory(configuration, log);
   const { signal } = new AbortController();
   await recoverAfterCrash({ ...deps, log }, { projects: configuration.projects, only: null, signal });
 }

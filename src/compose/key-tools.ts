@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { AppError } from "../domain/error.ts";
 import type { Configuration, Project, Settings } from "../domain/project/project.ts";
 import type { KeyTools } from "../cli/context.ts";
+import { importKey, importKeyDirectory } from "./import-keys.ts";
 import { findDefinition, loadRegistries } from "./registries.ts";
 
 /** Passwords and ENCRYPTION_KEY belong to whoever set them: we change no configuration and no environment. */
@@ -59,6 +60,8 @@ export function keyTools(version: string): KeyTools {
       const { createKeyFile } = await import("../adapters/cipher/key-store.ts");
       return createKeyFile(path);
     },
+    importKey,
+    importDirectory: importKeyDirectory,
     async list(configuration) {
       return (await listAll(configuration)).map(({ keyId, scheme, usedBy, retired }) => {
         return { keyId, scheme, usedBy, isActive: retired !== true };

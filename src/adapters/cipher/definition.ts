@@ -34,10 +34,17 @@ export interface KeyDescription {
   readonly retired?: true;
 }
 
+export interface ImportedKey {
+  readonly fingerprint: string;
+  readonly userIds: readonly string[];
+}
+
 export interface CipherModule<Config> {
   open(config: Config, context: CipherAdapterContext): Cipher | Promise<Cipher>;
   /** Every key these settings can open backups with, the current one first. Holds secrets: never for a log. */
   describeKeys(config: Config, context: CipherAdapterContext): Promise<readonly KeyDescription[]>;
+  /** Where keys lie in a keyring: adds the public keys of a file to the one that these settings use. Refuses private keys. */
+  importKey?(config: Config, file: string): Promise<readonly ImportedKey[]>;
 }
 
 /** Where the key in use comes from: a key file of its own, the installation's key, or a password in the configuration. */

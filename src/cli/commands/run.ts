@@ -72,6 +72,7 @@ async function recover(context: CliContext, app: App, projects: readonly Project
       context.terminal.note(level === "warn" ? `warning: ${message}` : message);
   };
   const only = projects.length === 1 ? projects[0]!.name : null;
+  await context.keys.importDirectory(app.configuration, log);
   await recoverAfterCrash({ ...app.deps, log }, { projects, only, signal: context.signal });
 }
 

@@ -48,6 +48,13 @@ export const setupCommands: readonly CommandSpec[] = [
     load: () => import("./config-schema.ts"),
   },
   {
+    name: "config import-gpg-key",
+    summary: "import a GPG public key into the keyring that backups are encrypted with",
+    arguments: [{ syntax: "<file>", description: "file with the public key, armored or not" }],
+    examples: ["backupctl config import-gpg-key ./keys/shop.pub.gpg"],
+    load: () => import("./config-import-gpg-key.ts"),
+  },
+  {
     name: "storage list",
     summary: "list the configured storages",
     examples: ["backupctl storage list", "backupctl storage list --json"],

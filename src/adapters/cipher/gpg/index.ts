@@ -12,6 +12,8 @@ import type { GpgConfig } from "./config.ts";
 import { findRecipients, gpgArguments, hasSecretKey } from "./find-recipients.ts";
 import { readStatus, type GpgStatus } from "./status.ts";
 
+export { importKey } from "./import-key.ts";
+
 const openTimeoutMs = 30_000;
 
 export async function open(config: GpgConfig, _context: CipherAdapterContext): Promise<Cipher> {
