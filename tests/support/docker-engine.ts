@@ -22,11 +22,10 @@ export interface DockerEngine extends AsyncDisposable {
   mustDocker(...args: string[]): Promise<string>;
 }
 
-/** Why no engine can be started here; undefined where one can. */
+/** Why no engine can be started on this system, which no setup can change; undefined where one can. */
 export function engineRefusal(): string | undefined {
   if (process.platform !== "linux") return "containers need Linux";
-  if (process.geteuid?.() !== 0) return "the engine needs root";
-  if (findTool("dockerd") === undefined) return "the engine is not unpacked: npm run setup";
+  if (process.geteuid?.() !== 0) return "an engine needs root";
   if (spawnSync("unshare", ["--net", "--mount", "--pid", "--fork", "true"]).status !== 0)
     return "this system allows no namespaces";
   if (!existsSync("/sys/fs/cgroup/memory") && !existsSync("/sys/fs/cgroup/cgroup.controllers"))

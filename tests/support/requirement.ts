@@ -19,9 +19,3 @@ export function needs(...programs: string[]): typeof test {
   return ((name: string) =>
     test.skip(`${name} (needs ${missing.join(", ")}: npm run setup)`, () => {})) as unknown as typeof test;
 }
-
-/** `test`, or by name a skip that tells the reason: for what no setup can bring, as a kernel that allows namespaces. */
-export function unless(refusal: string | undefined): typeof test {
-  if (refusal === undefined) return test;
-  return ((name: string) => test.skip(`${name} (not here: ${refusal})`, () => {})) as unknown as typeof test;
-}
