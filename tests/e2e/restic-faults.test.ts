@@ -1,7 +1,7 @@
 // What goes wrong around a repository: each fault has a name, leaves what was there before, and nothing half done.
 
 import { describe, expect } from "bun:test";
-import { readdir, readFile, rename, writeFile } from "node:fs/promises";
+import { readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
 import { binaryPath } from "../support/binary.ts";
@@ -184,6 +184,39 @@ testWithRestic(
     expect((JSON.parse(failed.stdout) as RunsJson).runs[0]!.error).toMatchObject({ code: "disk_full", stage: "dump" });
     expect(await stagedFiles(world)).toEqual([]);
     expect(await world.snapshots()).toEqual([]);
+  },
+  limitMs,
+);
+
+testWithRestic(
+  "data that is damaged or lost in the repository fails verification, and the result is kept with the backup",
+  async () => {
+    await using world = await openResticWorld();
+    await writeFile(join(world.uploadsPath, "large.bin"), randomBytes(3_000_000));
+    await world.json<RunsJson>("run", "shop");
+    const data = join(world.repositoryPath, "data");
+    const packs = (await readdir(data, { recursive: true, withFileTypes: true })).filter((entry) => entry.isFile());
+    const sized = packs
+      .map((entry) => join(entry.parentPath, entry.name))
+      .map((path) => ({ path, size: Bun.file(path).size }));
+    const { path } = sized.toSorted((a, b) => b.size - a.size)[0]!;
+    const whole = await readFile(path);
+    const damaged = Buffer.from(whole);
+    damaged.fill(0, 300_000, 300_010);
+    await rm(path, { force: true });
+    await writeFile(path, damaged);
+    const failed = await world.run("verify", "shop", "latest", "--level", "checksum", "--json");
+    expect(failed.exitCode).toBe(1);
+    expect(JSON.parse(failed.stdout)).toMatchObject({
+      runs: [{ error: { code: "verify_failed" }, verifications: [{ passed: false }] }],
+    });
+    expect((await world.snapshots())[0]!.tags).toContainEqual(expect.stringMatching(/^failed:checksum:\d+$/));
+    await rm(path);
+    expect(await world.run("verify", "shop", "latest", "--level", "checksum")).toMatchObject({ exitCode: 1 });
+    expect(await world.run("storage", "check", "shop-restic")).toMatchObject({ exitCode: 1 });
+    await writeFile(path, whole);
+    expect(await world.run("verify", "shop", "latest", "--level", "checksum")).toMatchObject({ exitCode: 0 });
+    expect(await world.run("storage", "check", "shop-restic")).toMatchObject({ exitCode: 0 });
   },
   limitMs,
 );

@@ -65,9 +65,14 @@ function lockHeld(location: string, said: string): AppError {
 
 const words: readonly (readonly [
   RegExp,
-  "disk_full" | "storage_unreachable" | "storage_auth_failed" | "object_not_found",
+  "backup_corrupt" | "disk_full" | "storage_unreachable" | "storage_auth_failed" | "object_not_found",
   string,
 ])[] = [
+  [
+    /ciphertext verification failed|invalid data returned|unexpected (blob|plaintext)|hash mismatch|<data\/[0-9a-f]+>.*(no such file|not exist)/i,
+    "backup_corrupt",
+    "data in the repository is damaged or lost: look at it with backupctl restic <project> check, and restore from another storage",
+  ],
   [
     /no space left on device|disk quota exceeded|insufficient storage/i,
     "disk_full",
