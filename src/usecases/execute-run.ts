@@ -101,7 +101,8 @@ export async function executeRun(
       active.log("warn", message);
     },
     advance(bytes, bytesTotal) {
-      run = { ...run, bytes };
+      // What a repository's program reads is progress, but no part of the dump.
+      if (stage !== "sync") run = { ...run, bytes };
       const at = clock.monotonicMs();
       if (at - progressAt < progressIntervalMs) return;
       progressAt = at;

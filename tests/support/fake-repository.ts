@@ -93,7 +93,7 @@ export function openFakeRepository(location: string, disk: FakeDisk, now: () => 
     async init() {
       throw new AppError("object_exists", "it is there");
     },
-    async backup({ paths, tags, parent, signal }) {
+    async backup({ paths, tags, parent, signal, onProgress }) {
       calls.push(`backup ${tags[0]}`);
       parents.push(parent);
       signal.throwIfAborted();
@@ -102,6 +102,7 @@ export function openFakeRepository(location: string, disk: FakeDisk, now: () => 
       for (const path of paths)
         for (const [name, bytes] of await disk.read(path)) if (!knobs.leavesOut(name)) files.set(name, bytes);
       signal.throwIfAborted();
+      onProgress?.({ bytesDone: 7, bytesTotal: null });
       const id = newId();
       const sizeBytes = [...files.values()].reduce((sum, bytes) => sum + bytes.length, 0);
       const snapshot = { id, shortId: id.slice(0, 8), time: now(), host: knobs.host, paths, tags, sizeBytes };
