@@ -3,6 +3,7 @@
 import { backupCommands } from "./commands/backup-specs.ts";
 import { notifyCommands } from "./commands/notify-specs.ts";
 import { healthCommands } from "./commands/health-specs.ts";
+import { repositoryCommands } from "./commands/repository-specs.ts";
 import { restoreCommands } from "./commands/restore-specs.ts";
 import { scheduleCommands } from "./commands/schedule-specs.ts";
 import { setupCommands } from "./commands/setup-specs.ts";
@@ -14,5 +15,6 @@ export const commandSpecs: readonly CommandSpec[] = [
   ...scheduleCommands,
   ...notifyCommands,
   ...healthCommands,
+  ...repositoryCommands,
   ...setupCommands,
 ];

@@ -6,6 +6,7 @@ import type { CommandSpec, OptionSpec, OptionValues } from "./command-spec.ts";
 import { commandSpecs } from "./commands.ts";
 import type { CliContext, GlobalOptions } from "./context.ts";
 import { exitCodeOf } from "./exit-codes.ts";
+import { separatePassThrough } from "./pass-through.ts";
 import { renderError } from "./render-error.ts";
 
 type ContextFactory = (globals: GlobalOptions) => CliContext;
@@ -24,7 +25,7 @@ export async function runCli(argv: readonly string[], openContext: ContextFactor
   let exitCode = 0;
   const program = buildProgram(openContext, (code) => (exitCode = code));
   try {
-    await program.parseAsync([...argv], { from: "user" });
+    await program.parseAsync([...separatePassThrough(argv)], { from: "user" });
     return exitCode;
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : exitCodeOf("usage");

@@ -26,6 +26,7 @@ const programs = {
   restic: join(root, "restic/usr/bin/restic"),
   docker: join(root, "docker/usr/bin/docker"),
   dockerd: join(root, "docker/usr/sbin/dockerd"),
+  "rest-server": join(root, "rest-server/usr/bin/restic-rest-server"),
   /** Only on machines with Go. */
   mongodump: join(directories.mongo, "mongodump"),
   mongorestore: join(directories.mongo, "mongorestore"),

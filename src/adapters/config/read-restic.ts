@@ -34,7 +34,13 @@ export function readRestic(draft: Draft, value: unknown, at: KeyPath, project: s
     const where = locator.locate([], "key");
     draft.problems.warning(where, "restic is not available in this build", "runs that need it will fail");
   }
-  const settings = { repository, ...(password === undefined ? {} : { password }), env: block.env };
+  const ssh = block.repository === undefined ? boxLogin(draft) : undefined;
+  const settings = {
+    repository,
+    ...(password === undefined ? {} : { password }),
+    env: block.env,
+    ...(ssh === undefined ? {} : { ssh }),
+  };
   return {
     storage: { name: `${project}-restic`, type: "restic", isDefault: false, settings },
     snapshotMode: block.snapshot_mode,
@@ -48,4 +54,23 @@ function boxRepository(draft: Draft, path: string | undefined): string | undefin
   if (host === undefined || host === "") return path;
   const user = draft.environment.find("HETZNER_SSH_USER")?.trim();
   return `sftp:${user === undefined || user === "" ? "" : `${user}@`}${host}:${path}`;
+}
+
+const boxSuffix = ".your-storagebox.de";
+/** Where storage boxes take SFTP with all of its extensions. */
+const boxPort = 23;
+
+/** How ssh logs in to the storage box; undefined where there is none. */
+function boxLogin({ environment }: Draft): Record<string, unknown> | undefined {
+  const host = environment.find("HETZNER_SSH_HOST")?.trim();
+  if (host === undefined || host === "") return undefined;
+  const given = environment.find("HETZNER_SSH_PORT")?.trim();
+  const port = given === undefined || given === "" ? (host.endsWith(boxSuffix) ? boxPort : undefined) : Number(given);
+  const keyPath = environment.find("HETZNER_SSH_KEY_PATH")?.trim();
+  const knownHostsPath = environment.find("HETZNER_SSH_KNOWN_HOSTS")?.trim();
+  return {
+    ...(port === undefined ? {} : { port }),
+    ...(keyPath === undefined || keyPath === "" ? {} : { private_key_path: keyPath }),
+    ...(knownHostsPath === undefined || knownHostsPath === "" ? {} : { known_hosts_path: knownHostsPath }),
+  };
 }

@@ -15,6 +15,14 @@ export const ResticConfig = z
       .record(z.string(), z.string().meta({ secret: true }))
       .default({})
       .describe("Variables for restic: the credentials of its back end"),
+    ssh: z
+      .strictObject({
+        port: z.int().min(1).max(65_535).optional().describe("Port of the server; default: 22"),
+        private_key_path: z.string().min(1).optional().describe("Key to log in with; default: ssh's own"),
+        known_hosts_path: z.string().min(1).optional().describe("File with the server's key; default: ssh's own"),
+      })
+      .optional()
+      .describe("How ssh logs in, for a repository that begins with sftp:"),
   })
   .describe("Repository of restic");
 export type ResticConfig = z.infer<typeof ResticConfig>;

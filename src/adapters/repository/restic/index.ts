@@ -12,6 +12,7 @@ import { numberOf, textOf, type Message } from "./read-messages.ts";
 import { openRestic } from "./run-restic.ts";
 import { requireVersion } from "./version.ts";
 
+const probeTimeoutMs = 20_000;
 /** As many ids as fit on any command line. */
 const idsPerCall = 200;
 
@@ -49,7 +50,22 @@ export function open(config: ResticConfig, context: RepositoryContext): Reposito
     ...sshOf(config.repository),
     async probe(signal) {
       let found: Message | undefined;
-      const { text } = await call("cat", ["config"], signal, (message) => (found ??= message));
+      // restic itself would go on trying for a quarter of an hour.
+      const late = AbortSignal.timeout(probeTimeoutMs);
+      const either = AbortSignal.any([signal, late]);
+      const asking = call("cat", ["--no-cache", "config"], either, (message) => (found ??= message));
+      const { text } = await asking.catch((error: unknown) => {
+        if (!late.aborted || signal.aborted) throw error;
+        throw new AppError(
+          "storage_unreachable",
+          `the repository at ${location} did not answer in ${probeTimeoutMs / 1000} s`,
+          {
+            hint: "check the address, the network and whether the server is up",
+            retryable: true,
+            cause: error,
+          },
+        );
+      });
       const id = textOf(found ?? (JSON.parse(text) as Message), "id");
       return { program: `restic ${await version}`, repositoryId: id === "" ? null : id };
     },
@@ -200,7 +216,7 @@ export function open(config: ResticConfig, context: RepositoryContext): Reposito
       await using secrets = await openSecretDirectory(context.tmpDir);
       const env = toolEnvironment(await restic.environment(secrets));
       return await new Promise((resolve, reject) => {
-        const child = spawn(restic.program, [...args], { env, stdio: "inherit" });
+        const child = spawn(restic.program, [...restic.globalArgs, ...args], { env, stdio: "inherit" });
         const end = (): void => void child.kill("SIGTERM");
         signal.addEventListener("abort", end, { once: true });
         child.on("error", (error) =>

@@ -10,8 +10,10 @@ export interface Failure {
   readonly command: string;
   readonly location: string;
   readonly program: string;
-  /** What restic said, without secrets. */
+  /** The end of what restic said, without secrets. */
   readonly said: string;
+  /** All that it said. */
+  readonly heard: string;
 }
 
 /** Anything that is not listed here is a failure as well. */
@@ -24,7 +26,8 @@ export const exitCodes = {
   wrongPassword: 12,
 } as const;
 
-export function resticError({ exit, command, location, program, said }: Failure): AppError {
+export function resticError(failure: Failure): AppError {
+  const { exit, location, program, said } = failure;
   if (exit.startError !== null) {
     return new AppError("tool_missing", `${program} could not be started (${exit.startError.message})`, {
       hint: "install restic 0.17.1 or newer, or set RESTIC_BINARY",
@@ -42,7 +45,7 @@ export function resticError({ exit, command, location, program, said }: Failure)
         hint: "check the storage's password, or RESTIC_PASSWORD",
       });
     default:
-      return fatal({ exit, command, location, program, said });
+      return fatal(failure);
   }
 }
 
@@ -96,10 +99,10 @@ const words: readonly (readonly [
 ];
 
 /** Exit code 1 stands for everything else, so that only its words tell what happened. */
-function fatal({ exit, command, location, said }: Failure): AppError {
+function fatal({ exit, command, location, said, heard }: Failure): AppError {
   const how = exit.signal === null ? `exit code ${exit.code}` : exit.signal;
   const message = `restic ${command} failed on ${location} (${how})${said === "" ? "" : `: ${said}`}`;
-  const known = words.find(([pattern]) => pattern.test(said));
+  const known = words.find(([pattern]) => pattern.test(heard));
   if (known === undefined) {
     return new AppError("storage_failed", message, {
       hint: "try backupctl restic <project> check; details are in the log",

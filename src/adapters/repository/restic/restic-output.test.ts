@@ -76,6 +76,7 @@ describe("how restic ends", () => {
       location: "r",
       program: "restic",
       said,
+      heard: said,
     }).code;
 
   test("is told by its exit code, and by its words where the code is 1", () => {

@@ -8,6 +8,7 @@ import { openSecretDirectory, type SecretDirectory } from "../../process/secret-
 import { spawnTool, type ToolExit } from "../../process/spawn-tool.ts";
 import type { ResticConfig } from "./config.ts";
 import { openMessageReader, textOf, type Message } from "./read-messages.ts";
+import { sshOptions } from "./ssh-options.ts";
 import { exitCodes, resticError } from "./restic-error.ts";
 import { describeError, isSkippedPath, tellingLines } from "./restic-words.ts";
 
@@ -15,6 +16,8 @@ export interface Restic {
   readonly program: string;
   readonly location: string;
   readonly calls: { count: number };
+  /** What every call begins with. */
+  readonly globalArgs: readonly string[];
   run(call: ResticCall): Promise<ResticOutcome>;
   stream(command: string, args: readonly string[], signal: AbortSignal): ByteStream;
   /** For a call on the caller's own terminal. */
@@ -46,7 +49,8 @@ export function openRestic(config: ResticConfig, context: RepositoryContext): Re
   const program = context.program ?? "restic";
   const location = withoutSecrets(config.repository);
   const calls = { count: 0 };
-  const limitArgs = [
+  const globalArgs = [
+    ...sshOptions(config),
     ...(limits?.uploadKbps === undefined ? [] : ["--limit-upload", String(limits.uploadKbps)]),
     ...(limits?.downloadKbps === undefined ? [] : ["--limit-download", String(limits.downloadKbps)]),
   ];
@@ -57,9 +61,10 @@ export function openRestic(config: ResticConfig, context: RepositoryContext): Re
         hint: "give its storage a password, or set RESTIC_PASSWORD",
       });
     }
-    const { XDG_CACHE_HOME: cacheHome } = process.env;
+    const { XDG_CACHE_HOME: cacheHome, RESTIC_CACHE_DIR: cacheDir } = process.env;
     return {
       ...(cacheHome === undefined ? {} : { XDG_CACHE_HOME: cacheHome }),
+      ...(cacheDir === undefined ? {} : { RESTIC_CACHE_DIR: cacheDir }),
       TMPDIR: tmpDir,
       RESTIC_PROGRESS_FPS: "1",
       ...config.env,
@@ -91,7 +96,7 @@ export function openRestic(config: ResticConfig, context: RepositoryContext): Re
     let exit: ToolExit | undefined;
     await using tool = spawnTool({
       command: program,
-      args: [call.command, "--json", ...limitArgs, ...extra, ...call.args],
+      args: [call.command, "--json", ...globalArgs, ...extra, ...call.args],
       env: await environment(secrets),
       signal: stop.signal,
       onStderrLine: (line) => stderr.push(`${line}\n`),
@@ -106,6 +111,7 @@ export function openRestic(config: ResticConfig, context: RepositoryContext): Re
           location,
           program,
           said: shorten([...warnings.slice(0, 2), ...errors], config),
+          heard: errors.join("\n"),
         }),
     });
     stop.watch(tool.pid);
@@ -131,6 +137,7 @@ export function openRestic(config: ResticConfig, context: RepositoryContext): Re
     program,
     location,
     calls,
+    globalArgs,
     environment,
     async run(call) {
       try {
@@ -151,11 +158,12 @@ export function openRestic(config: ResticConfig, context: RepositoryContext): Re
       const stop = stopGently(signal);
       const tool = spawnTool({
         command: program,
-        args: [command, ...limitArgs, "--retry-lock", lockWait, ...args],
+        args: [command, ...globalArgs, "--retry-lock", lockWait, ...args],
         env: await environment(secrets),
         signal: stop.signal,
         onStderrLine: (line) => errors.push(line),
-        fail: (exit) => resticError({ exit, command, location, program, said: shorten(errors, config) }),
+        fail: (exit) =>
+          resticError({ exit, command, location, program, said: shorten(errors, config), heard: errors.join("\n") }),
       });
       stop.watch(tool.pid);
       try {
