@@ -82,4 +82,4 @@ test("chunks that have passed are not kept in memory", async () => {
     peak = Math.max(peak, process.memoryUsage.rss());
   }
   expect(peak - before).toBeLessThan(120 * 1024 * 1024);
-});
+}, 30_000);
