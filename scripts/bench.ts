@@ -1,5 +1,5 @@
 // `npm run bench`: product and plain pipelines in turn, on data of its own, with medians and ratios. Options:
-// --only postgres,storages,mariadb,files,start --gb N --big-gb N --small-files N --big-file-gb N --rounds N
+// --only postgres,storages,mariadb,files,restic,start --gb N --big-gb N --small-files N --big-file-gb N --rounds N
 // --write (puts the table into docs/benchmarks.md). BENCH_DIR says where the data goes (some 25 GB for the full run).
 
 import { join } from "node:path";
@@ -8,13 +8,14 @@ import { benchFiles } from "./bench/files.ts";
 import { benchMariadb } from "./bench/mariadb.ts";
 import { benchPostgres } from "./bench/postgres.ts";
 import { renderReport } from "./bench/report.ts";
+import { benchRestic } from "./bench/restic.ts";
 import { benchStart } from "./bench/start.ts";
 import { benchStorages } from "./bench/storages.ts";
 import { openWorld } from "./bench/world.ts";
 
 const { values } = parseArgs({
   options: {
-    only: { type: "string", default: "start,postgres,storages,mariadb,files" },
+    only: { type: "string", default: "start,postgres,storages,mariadb,files,restic" },
     gb: { type: "string", default: "1" },
     "big-gb": { type: "string", default: "8" },
     "small-files": { type: "string", default: "100000" },
@@ -32,6 +33,7 @@ const gigabytes = Number(values.gb);
   if (wanted.has("postgres")) await benchPostgres(world, { gigabytes, bigGigabytes: Number(values["big-gb"]), rounds });
   if (wanted.has("storages")) await benchStorages(world, gigabytes, rounds);
   if (wanted.has("mariadb")) await benchMariadb(world, gigabytes, rounds);
+  if (wanted.has("restic")) await benchRestic(world, gigabytes, rounds);
   if (wanted.has("files"))
     await benchFiles(world, Number(values["small-files"]), Number(values["big-file-gb"]), rounds);
 }

@@ -82,6 +82,8 @@ export interface Repository extends AsyncDisposable {
   readonly host: string;
   /** `user@host` when it is reached over SSH. */
   readonly ssh?: string;
+  /** How often the outside program has opened the repository so far: each time costs most of a second. */
+  callCount(): number;
   /** The cheapest real question: can it be reached and opened? */
   probe(signal: AbortSignal): Promise<RepositoryInfo>;
   /** Throws `object_exists` when there is one already. */

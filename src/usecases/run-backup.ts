@@ -75,7 +75,15 @@ async function backUp(deps: Deps, run: ActiveRun, request: BackupRequest): Promi
     if (preHookStarted || project.hooks.preBackup === undefined) {
       await postHook(deps, run, project, status);
     }
+    reportCalls(run, opened);
   }
+}
+
+function reportCalls(run: ActiveRun, { repositories }: OpenedProject): void {
+  if (repositories.length === 0) return;
+  const calls = repositories.reduce((sum, { repository }) => sum + repository.callCount(), 0);
+  run.report({ resticCalls: calls });
+  run.log("debug", `restic was started ${calls} times`);
 }
 
 /** Runs in every case, also after a cancel; its failure is a warning, for the backup is there or not without it. */

@@ -183,6 +183,7 @@ export function openFakeRepository(location: string, disk: FakeDisk, now: () => 
     cache: async () => ({ path: "/nowhere", sizeBytes: 0 }),
     async clearCache() {},
     passThrough: async () => 0,
+    callCount: () => 0,
     async [Symbol.asyncDispose]() {
       disposals.count += 1;
     },

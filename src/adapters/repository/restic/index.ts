@@ -47,6 +47,7 @@ export function open(config: ResticConfig, context: RepositoryContext): Reposito
     type: "restic",
     location,
     host: context.host,
+    callCount: () => restic.calls.count,
     ...sshOf(config.repository),
     async probe(signal) {
       let found: Message | undefined;
