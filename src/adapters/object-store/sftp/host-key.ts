@@ -85,7 +85,7 @@ function judge(config: SftpStoreConfig, path: string, known: KnownHost, blob: Bu
   const keyType = typeOf(blob);
   const line = `${name} ${keyType} ${blob.toString("base64")}`;
   const unknownHost: UnknownHost = { host: name, keyType, fingerprint: shown, knownHostsPath: path, line };
-  const hint = `${compare}, then run: ${scan}; or let backupctl health ask you on a terminal`;
+  const hint = `${compare}, then let backupctl health ask you on a terminal, or run: ${scan}`;
   return refuse(`the host ${name} is not in ${path}; its host key is ${shown}`, hint, { unknownHost });
 }
 
