@@ -1,9 +1,10 @@
 // `npm run bench`: product and plain pipelines in turn, on data of its own, with medians and ratios. Options:
-// --only postgres,storages,mariadb,files,restic,start --gb N --big-gb N --small-files N --big-file-gb N --rounds N
+// --only postgres,storages,mariadb,files,restic,start,daemon --gb N --big-gb N --small-files N --big-file-gb N --rounds N
 // --write (puts the table into docs/benchmarks.md). BENCH_DIR says where the data goes (some 25 GB for the full run).
 
 import { join } from "node:path";
 import { parseArgs } from "node:util";
+import { benchDaemon } from "./bench/daemon.ts";
 import { benchFiles } from "./bench/files.ts";
 import { benchMariadb } from "./bench/mariadb.ts";
 import { benchPostgres } from "./bench/postgres.ts";
@@ -15,7 +16,7 @@ import { openWorld } from "./bench/world.ts";
 
 const { values } = parseArgs({
   options: {
-    only: { type: "string", default: "start,postgres,storages,mariadb,files,restic" },
+    only: { type: "string", default: "start,daemon,postgres,storages,mariadb,files,restic" },
     gb: { type: "string", default: "1" },
     "big-gb": { type: "string", default: "8" },
     "small-files": { type: "string", default: "100000" },
@@ -30,6 +31,7 @@ const gigabytes = Number(values.gb);
 {
   await using world = await openWorld();
   if (wanted.has("start")) await benchStart(world, rounds);
+  if (wanted.has("daemon")) await benchDaemon(world);
   if (wanted.has("postgres")) await benchPostgres(world, { gigabytes, bigGigabytes: Number(values["big-gb"]), rounds });
   if (wanted.has("storages")) await benchStorages(world, gigabytes, rounds);
   if (wanted.has("mariadb")) await benchMariadb(world, gigabytes, rounds);

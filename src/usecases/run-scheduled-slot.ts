@@ -4,6 +4,7 @@ import { AppError } from "../domain/error.ts";
 import type { Project, ScheduleSpec } from "../domain/project/project.ts";
 import type { Run } from "../domain/run/run.ts";
 import { retentionSchedule, type ScheduleEntry } from "../domain/schedule/daemon-schedules.ts";
+import { checkProject } from "./check-project.ts";
 import type { Deps } from "./deps.ts";
 import { pruneBackups } from "./prune-backups.ts";
 import { runBackup } from "./run-backup.ts";
@@ -31,13 +32,13 @@ export async function runScheduledSlot(deps: Deps, entry: ScheduleEntry, context
   switch (schedule.kind) {
     case "backup":
       return await runBackup(patient, { project, type: schedule.type, schedule, storages, limits, signal });
-    case "verify":
-    case "check": {
-      // A check reads everything back; a verification goes as deep as the project says.
-      const level = schedule.kind === "check" ? "checksum" : project.verification.level;
+    case "verify": {
       const storage = storages?.length === 1 ? storages[0] : undefined;
+      const { level } = project.verification;
       return await verifyBackup(patient, { project, reference: "latest", level, storage, trigger, signal });
     }
+    case "check":
+      return await checkProject(patient, { project, storages, trigger, signal });
     case "prune":
     case "forget":
       return await pruneBackups(patient, { project, storages, trigger, freesData: schedule.kind === "prune", signal });
