@@ -66,7 +66,9 @@ export function openCliContext(globals: GlobalOptions, signals: ProcessSignals):
 
 async function openApp(context: CliContext, options: AppOptions): Promise<App> {
   const registries = await loadRegistries();
-  const { configuration, environment } = await readConfiguration(context, options, registries);
+  const read = await readConfiguration(context, options, registries);
+  // A process that stays keeps a copy: memory in which the parser's garbage lies between what is kept is never given back.
+  const { configuration, environment } = options.state === "kept" ? structuredClone(read) : read;
   const { settings, secrets } = configuration;
   const [
     { systemClock },

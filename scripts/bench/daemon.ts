@@ -58,7 +58,8 @@ export async function benchDaemon(world: World): Promise<void> {
       met: lagMs < 1_000,
     });
     await Bun.sleep(5_000);
-    addMemory(`${what}: memory while ${projects} are queued`, residentBytes(daemon.pid), 120);
+    const running = `${Math.round(residentBytes(daemon.pid) / 1e6)} MB`;
+    addRow({ what: `${what}: memory while three backups run`, measured: running, asked: "not asked", met: true });
   } finally {
     daemon.kill("SIGKILL");
     await daemon.exited;

@@ -22,6 +22,7 @@ import { openScheduler } from "../usecases/run-scheduler.ts";
 import { tellAlert } from "../usecases/tell-alert.ts";
 import { isOwnerDead } from "../adapters/lock/owner.ts";
 import { recover, sendSummary } from "./daemon-duties.ts";
+import { giveBackMemory } from "./give-back-memory.ts";
 import { holdConfigurations } from "./hold-configurations.ts";
 import { lockDaemon } from "./lock-daemon.ts";
 import { logRuns, type RunLog } from "./log-runs.ts";
@@ -66,9 +67,13 @@ export async function runDaemon(context: CliContext, parts: DaemonParts, options
       log,
       runSlot: (entry, slot) =>
         held.use(async (app) => {
-          if (entry.schedule !== summarySchedule) return await runScheduledSlot(app.deps, entry, slot);
-          await sendSummary(app);
-          return null;
+          try {
+            if (entry.schedule !== summarySchedule) return await runScheduledSlot(app.deps, entry, slot);
+            await sendSummary(app);
+            return null;
+          } finally {
+            giveBackMemory();
+          }
         }),
     },
     { maxConcurrentRuns: settings.maxConcurrentRuns ?? defaultConcurrentRuns, runTimeoutMs: options.runTimeoutMs },
@@ -117,6 +122,7 @@ export async function runDaemon(context: CliContext, parts: DaemonParts, options
   );
 
   const over = new AbortController();
+  const leaving = new AbortController();
   let wasCancelled = false;
   let signals = 0;
   function cancel(why: string): void {
@@ -135,6 +141,7 @@ export async function runDaemon(context: CliContext, parts: DaemonParts, options
     }
     signals += 1;
     if (signals === 1) {
+      leaving.abort();
       const { running } = scheduler.describe();
       log("info", `${signal}: nothing new is begun, ${running} running`);
       scheduler.stop();
@@ -146,15 +153,17 @@ export async function runDaemon(context: CliContext, parts: DaemonParts, options
     else process.exit(exitCodes.cancelled);
   });
 
-  await recover(held.current(), log);
+  await recover(held.current(), log, leaving.signal);
   const entries = listScheduleEntries(held.current().configuration);
   await scheduler.register(entries);
+  giveBackMemory();
   log("info", `backupctl ${context.version} daemon: ${entries.length} schedules, ${http.url}`);
   const loops = [
     repeat(() =>
       held.use(async (app) => {
         await app.replayKept();
         await app.sendWaiting();
+        giveBackMemory();
       }),
     ),
     repeat(() =>

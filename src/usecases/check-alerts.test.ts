@@ -67,6 +67,16 @@ describe("alerts", () => {
     expect(bed.told).toEqual(["raised rpo", "resolved rpo"]);
   });
 
+  test("rpo_minutes says how old the newest backup may be", async () => {
+    const bed = openBed();
+    await mark(bed, bed.clock.now() + 1_000 * hour);
+    await succeed(bed, bed.clock.now() - 5 * hour);
+    await bed.check({ rpoMs: 6 * hour });
+    expect(bed.told).toEqual([]);
+    await bed.check({ rpoMs: 4 * hour });
+    expect((await bed.standing())[0]).toContain("is older than rpo_minutes (4 h)");
+  });
+
   test("a project that never had a backup is told too, and one that is new is not", async () => {
     const bed = openBed();
     await bed.check();

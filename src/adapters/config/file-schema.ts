@@ -226,6 +226,12 @@ const shared = {
     .max(525_600)
     .optional()
     .describe("A run that takes longer is warned of; it is not stopped"),
+  rpo_minutes: z
+    .number()
+    .positive()
+    .max(525_600 * 5)
+    .optional()
+    .describe("An alert is raised when the newest backup is older (default: twice the interval of its schedule)"),
   assets: AssetsSlot.optional(),
   hooks: HooksBlock.optional(),
   verification: VerificationBlock.optional(),

@@ -126,6 +126,7 @@ type Made = Pick<
   | "name"
   | "enabled"
   | "timeout_minutes"
+  | "rpo_minutes"
   | "assets"
   | "hooks"
   | "verification"
@@ -205,6 +206,7 @@ function buildProject(draft: Draft, made: Made, around: Surroundings): Project |
     verification,
     channels,
     timeoutMs: made.timeout_minutes === undefined ? null : made.timeout_minutes * 60_000,
+    ...(made.rpo_minutes === undefined ? {} : { rpoMs: made.rpo_minutes * 60_000 }),
   };
 }
 

@@ -52,6 +52,7 @@ export function showConfiguration(configuration: Configuration, { project, regis
     name: one.name,
     enabled: one.enabled,
     ...(one.timeoutMs === null ? {} : { timeout_minutes: one.timeoutMs / 60_000 }),
+    ...(one.rpoMs === undefined ? {} : { rpo_minutes: one.rpoMs / 60_000 }),
     ...Object.fromEntries(
       one.sources.map((source) => {
         const settings = settingsOf(sourceKind(registries), source) as object;

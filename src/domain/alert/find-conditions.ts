@@ -61,21 +61,24 @@ function* findQueuedLong({ queued, now }: AlertFacts): Generator<AlertCondition>
   }
 }
 
-function* findOldBackups({ entries, marks, successes, now }: AlertFacts): Generator<AlertCondition> {
+function* findOldBackups({ projects, entries, marks, successes, now }: AlertFacts): Generator<AlertCondition> {
   const since = new Map<string, number>();
   for (const mark of marks) since.set(mark.project, Math.min(since.get(mark.project) ?? mark.since, mark.since));
   const byProject = Map.groupBy(
     entries.filter(({ kind }) => kind === "backup"),
     ({ project }) => project,
   );
+  const asked = new Map(projects.map(({ name, rpoMs }) => [name, rpoMs]));
   for (const [project, schedules] of byProject) {
     const newest = successes.get(project);
     const from = newest ?? since.get(project);
     if (from === undefined) continue;
     const intervals = schedules.flatMap((entry) => intervalOf(entry, now) ?? []);
-    const allowedMs = 2 * Math.min(...intervals);
+    const rpoMs = asked.get(project);
+    const allowedMs = rpoMs ?? 2 * Math.min(...intervals);
     if (!(now - from > allowedMs)) continue;
-    const age = `twice the interval of its schedule (${describeSpan(allowedMs)})`;
+    const rule = rpoMs === undefined ? "twice the interval of its schedule" : "rpo_minutes";
+    const age = `${rule} (${describeSpan(allowedMs)})`;
     const message =
       newest === undefined
         ? `no backup of ${project} has succeeded for longer than ${age}`

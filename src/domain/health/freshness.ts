@@ -14,12 +14,16 @@ export interface Freshness {
 const forgivenIntervals = 2;
 
 /** `startedAt` is that of the newest success: the state of the data that it holds. */
-export function judgeFreshness(project: Pick<Project, "schedules">, startedAt: number, nowMs: number): Freshness {
+export function judgeFreshness(
+  project: Pick<Project, "schedules" | "rpoMs">,
+  startedAt: number,
+  nowMs: number,
+): Freshness {
   const intervals = project.schedules
     .filter(({ kind, enabled }) => kind === "backup" && enabled)
     .map((schedule) => longestInterval(schedule, nowMs))
     .filter((interval) => interval !== undefined);
-  const limitMs = intervals.length === 0 ? null : forgivenIntervals * Math.min(...intervals);
+  const limitMs = project.rpoMs ?? (intervals.length === 0 ? null : forgivenIntervals * Math.min(...intervals));
   const ageMs = Math.max(0, nowMs - startedAt);
   return { ageMs, limitMs, isStale: limitMs !== null && ageMs > limitMs };
 }

@@ -98,6 +98,8 @@ export interface Project {
   readonly verification: VerificationSpec;
   readonly channels: readonly ChannelSpec[];
   readonly timeoutMs: number | null;
+  /** An alert is raised when the newest backup is older. Absent: twice the interval of its schedule. */
+  readonly rpoMs?: number;
   /** How a restic storage groups the project's parts: in one snapshot, or one each. Absent: combined. */
   readonly snapshotMode?: "combined" | "separate";
 }
