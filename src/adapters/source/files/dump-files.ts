@@ -78,7 +78,7 @@ export function dumpFiles(settings: FilesSettings, context: SourceContext, reque
 export async function estimateBytes(
   settings: FilesSettings,
   signal: AbortSignal,
-  limitMs = 100,
+  limitMs = 50,
 ): Promise<number | null> {
   const started = performance.now();
   let bytes = 1024;
