@@ -22,7 +22,7 @@ export function watchDumpMarks(): DumpMarks {
     push(chunk) {
       if (bytes < headBytes) head += Buffer.from(chunk.subarray(0, headBytes - bytes)).toString("latin1");
       bytes += chunk.length;
-      tail = chunk.length >= tailBytes ? chunk.slice(-tailBytes) : Buffer.concat([tail, chunk]).subarray(-tailBytes);
+      tail = Buffer.concat([tail, chunk.subarray(-tailBytes)]).subarray(-tailBytes);
     },
     get bytes() {
       return bytes;

@@ -10,6 +10,13 @@ interface Piece {
   readonly rows?: number;
 }
 
+/** As in a dump: the memory of a chunk is gone once it has passed. */
+function passOn(bytes: Uint8Array, push: (chunk: Uint8Array) => void): void {
+  const chunk = new Uint8Array(bytes);
+  push(chunk);
+  chunk.buffer.transfer(0);
+}
+
 /** Everything that the lexer says, with the pieces of gaps and rows joined. */
 function lex(sql: string, cut: (length: number) => readonly number[] = () => []): Piece[] {
   const bytes = Buffer.from(sql, "utf8");
@@ -34,7 +41,7 @@ function lex(sql: string, cut: (length: number) => readonly number[] = () => [])
   const cuts = [0, ...cut(bytes.length), bytes.length];
   for (let i = 1; i < cuts.length; i++) {
     const chunk = bytes.subarray(cuts[i - 1], cuts[i]);
-    if (chunk.length > 0) lexer.push(chunk);
+    if (chunk.length > 0) passOn(chunk, lexer.push);
   }
   lexer.end();
   return pieces;
@@ -50,7 +57,7 @@ const everyByte = (length: number) => Array.from({ length: Math.max(0, length - 
 function count(sql: string, chunkBytes = 7): Record<string, number> {
   const counter = createRowCounter();
   const bytes = Buffer.from(sql, "utf8");
-  for (let at = 0; at < bytes.length; at += chunkBytes) counter.push(bytes.subarray(at, at + chunkBytes));
+  for (let at = 0; at < bytes.length; at += chunkBytes) passOn(bytes.subarray(at, at + chunkBytes), counter.push);
   return Object.fromEntries(counter.end().map((table) => [table.table, table.rows]));
 }
 

@@ -277,7 +277,9 @@ export function createSqlLexer(events: LexerEvents): SqlLexer {
     push(chunk) {
       const data = carry.length === 0 ? chunk : Buffer.concat([carry, chunk]);
       const consumed = run(data, false);
+      // What is kept beyond this chunk is a copy: its memory may be freed once it has passed.
       carry = new Uint8Array(data.subarray(consumed));
+      pieces = pieces.map((piece) => (piece.buffer === data.buffer ? new Uint8Array(piece) : piece));
     },
     end() {
       const data = carry;
