@@ -6,6 +6,7 @@ import type { Project, SourceSpec } from "../domain/project/project.ts";
 import type { Run } from "../domain/run/run.ts";
 import type { RestoreMode, RestoreOptions, TargetState } from "../ports/source.ts";
 import type { Deps } from "./deps.ts";
+import { beginStretching } from "./begin-stretching.ts";
 import { executeRun, tellUnlessBegun, type ActiveRun } from "./execute-run.ts";
 import { findBackup, type FoundBackup } from "./find-backup.ts";
 import { holdForReading } from "./hold-for-reading.ts";
@@ -46,6 +47,7 @@ export interface RestoreBackupRequest {
 
 /** Throws `lock_held` when another run works on the target's project. */
 export async function restoreBackup(deps: Deps, request: RestoreBackupRequest): Promise<Run> {
+  beginStretching(deps, request.project);
   const { targetProject, signal } = request;
   const run = { project: targetProject.name, kind: "restore", trigger: "manual", signal } as const;
   await using _lock = await tellUnlessBegun(deps, run, () => deps.lock.acquire(targetProject.name, "restore"));

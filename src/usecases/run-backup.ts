@@ -5,6 +5,7 @@ import type { BackupType } from "../domain/backup/backup.ts";
 import { newBackupId } from "../domain/backup/object-key.ts";
 import type { BandwidthLimits, Project, ScheduleSpec } from "../domain/project/project.ts";
 import type { Run } from "../domain/run/run.ts";
+import { beginStretching } from "./begin-stretching.ts";
 import { attemptBackup, type AttemptResult } from "./attempt-backup.ts";
 import type { Deps } from "./deps.ts";
 import { drillBackup } from "./drill-backup.ts";
@@ -34,6 +35,7 @@ const hookGraceMs = 300_000;
 /** Throws `lock_held` when another run of the project is on; every other failure is in the returned run. */
 export async function runBackup(deps: Deps, request: BackupRequest): Promise<Run> {
   const { project, signal } = request;
+  beginStretching(deps, project);
   const trigger = request.schedule?.name ?? "manual";
   const run = { project: project.name, kind: "backup", trigger, signal } as const;
   await using _lock = await tellUnlessBegun(deps, run, () => deps.lock.acquire(project.name, "backup"));

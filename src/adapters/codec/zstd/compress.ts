@@ -9,7 +9,7 @@ import { ownBlock } from "../../bytes/owned-blocks.ts";
 import { checksumDescriptorBit } from "./frame.ts";
 
 export const framePlainBytes = 2 * 1024 * 1024;
-const parallelFrames = 3;
+const parallelFrames = 2;
 const descriptorAt = 4;
 
 export async function* compress(plain: ByteStream, level: number): ByteStream {

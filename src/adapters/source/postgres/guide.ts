@@ -13,6 +13,8 @@ export function restoreGuide(file: string, format: string): readonly string[] {
         "# restore it into a new database (pg_restore at least as new as the pg_dump that wrote it):",
         `createdb ${connection} --template template0 NEW_DATABASE`,
         `pg_restore ${connection} --dbname NEW_DATABASE --exit-on-error --jobs 4 ${name}`,
+        "# or over a database that is there: what the dump holds is dropped in it and made anew",
+        `pg_restore ${connection} --dbname=DATABASE --clean --if-exists --exit-on-error ${name}`,
         "# or read it as SQL:",
         `pg_restore --file dump.sql ${name}`,
       ];
