@@ -45,15 +45,19 @@ export function stateSource(databaseUrl: string, registries: Registries): Source
   }
   const url = new URL(databaseUrl);
   const { config } = findDefinition(registries.sources, "source", "postgres");
-  const mode = url.searchParams.get("sslmode");
-  const caPath = url.searchParams.get("sslrootcert");
+  const tls = {
+    mode: url.searchParams.get("sslmode") ?? "disable",
+    ca_path: url.searchParams.get("sslrootcert") ?? undefined,
+    cert_path: url.searchParams.get("sslcert") ?? undefined,
+    key_path: url.searchParams.get("sslkey") ?? undefined,
+  };
   const settings = {
     host: url.searchParams.get("host") ?? url.hostname.replace(/^\[(.*)\]$/, "$1"),
     port: url.port === "" ? undefined : Number(url.port),
     name: decodeURIComponent(url.pathname.slice(1)),
     user: url.username === "" ? undefined : decodeURIComponent(url.username),
     password: url.password === "" ? undefined : decodeURIComponent(url.password),
-    tls: { mode: mode ?? "disable", ...(caPath === null ? {} : { ca_path: caPath }) },
+    tls: Object.fromEntries(Object.entries(tls).filter(([, value]) => value !== undefined)),
   };
   const given = Object.fromEntries(Object.entries(settings).filter(([, value]) => value !== undefined));
   return { name: "database", type: "postgres", settings: config.parse(given) };

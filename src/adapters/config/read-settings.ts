@@ -5,6 +5,7 @@ import type { Settings, ToolDirs } from "../../domain/project/project.ts";
 import { addSecret } from "./check-block.ts";
 import { findCronFault, isTimeZone } from "./cron.ts";
 import { quote } from "./key-path.ts";
+import { readDatabaseUrl } from "./read-database-url.ts";
 import type { VariableReader } from "./read-variable.ts";
 import { parseSize } from "./size.ts";
 
@@ -31,7 +32,7 @@ export function readSettings({ variables, cwd, secrets }: SettingsRequest): Sett
     baseDir,
     tmpDir: path(join(baseDir, ".tmp"), "TMP_DIR"),
     timeZone: readTimeZone(variables),
-    databaseUrl: readDatabaseUrl(variables, cwd, baseDir, secrets),
+    ...readDatabaseUrl(variables, cwd, baseDir, secrets),
     encryptionKey: readEncryptionKey(variables, secrets),
     previousEncryptionKeys: readPreviousKeys(variables, secrets),
     encryptionKeyFile: path(join(baseDir, ".backupctl", "encryption.key"), "ENCRYPTION_KEY_FILE", "RM_SECRET_KEY_FILE"),
@@ -69,48 +70,6 @@ function readTimeZone(variables: VariableReader): string {
     "set TIMEZONE to a name as Europe/Berlin or UTC",
   );
   return "UTC";
-}
-
-function readDatabaseUrl(variables: VariableReader, cwd: string, baseDir: string, secrets: Set<string>): string {
-  const given = variables.find("DATABASE_URL");
-  if (given !== undefined) {
-    addSecret(secrets, given.value, false);
-    const scheme = /^([a-z]+):/i.exec(given.value)?.[1]?.toLowerCase();
-    if (scheme === "postgres" || scheme === "postgresql") {
-      if (!URL.canParse(given.value))
-        variables.error(
-          "DATABASE_URL",
-          "DATABASE_URL is not a valid URL",
-          "percent-encode special characters of the password",
-        );
-      return given.value;
-    }
-    if (scheme === "sqlite" || scheme === "file") {
-      const path = given.value.slice(scheme.length + 1).replace(/^\/\/(?=\/)/, "");
-      if (path === "") variables.error("DATABASE_URL", "DATABASE_URL names no file");
-      return path === ":memory:" ? "sqlite::memory:" : `sqlite:${resolve(cwd, path)}`;
-    }
-    variables.error(
-      "DATABASE_URL",
-      "DATABASE_URL names no state store that is known",
-      "use sqlite:/path/state.db or postgres://user:password@host:5432/name",
-    );
-    return given.value;
-  }
-  const host = variables.text("AUDIT_DB_HOST");
-  if (host !== undefined) {
-    const port = variables.number("AUDIT_DB_PORT", { fallback: 5432, min: 1, max: 65_535 });
-    const name = encodeURIComponent(variables.text("AUDIT_DB_NAME") ?? "backup_audit");
-    const user = encodeURIComponent(variables.text("AUDIT_DB_USER") ?? "audit_user");
-    const password = variables.text("AUDIT_DB_PASSWORD");
-    if (password !== undefined) {
-      addSecret(secrets, password);
-      addSecret(secrets, encodeURIComponent(password));
-    }
-    const login = password === undefined ? user : `${user}:${encodeURIComponent(password)}`;
-    return `postgres://${login}@${host.includes(":") && !host.startsWith("[") ? `[${host}]` : host}:${port}/${name}`;
-  }
-  return `sqlite:${resolve(cwd, variables.text("DATABASE_PATH") ?? join(baseDir, ".backupctl", "state.db"))}`;
 }
 
 function readEncryptionKey(variables: VariableReader, secrets: Set<string>): string | null {

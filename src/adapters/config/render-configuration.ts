@@ -158,7 +158,7 @@ function showVerification({ verification }: Project, showServer: (settings: unkn
 }
 
 function showSettings(settings: Settings, secrets: readonly string[]): unknown {
-  const { encryptionKey, previousEncryptionKeys = [], databaseUrl, tools, ...rest } = settings;
+  const { encryptionKey, previousEncryptionKeys = [], databaseUrl, databaseChoice: _choice, tools, ...rest } = settings;
   const shown = {
     ...rest,
     databaseUrl: maskText(maskUrlPassword(databaseUrl), secrets),

@@ -11,9 +11,12 @@ export const command: CommandAction = async (context) => {
     appliedAt: isoTime(appliedAt),
   }));
   const runs = await state.countRuns({});
-  if (context.globals.json) context.terminal.print(JSON.stringify({ location: state.location, runs, migrations }));
-  else {
+  const { setBy, ignored } = app.deps.settings.databaseChoice ?? { setBy: null, ignored: [] };
+  if (context.globals.json) {
+    context.terminal.print(JSON.stringify({ location: state.location, setBy, ignored, runs, migrations }));
+  } else {
     context.terminal.print(`${state.location}: ${runs} runs`);
+    context.terminal.print(describeChoice(setBy, ignored));
     context.terminal.print(
       renderTable(
         ["MIGRATION", "APPLIED"],
@@ -23,3 +26,9 @@ export const command: CommandAction = async (context) => {
   }
   return exitCodes.success;
 };
+
+function describeChoice(setBy: string | null, ignored: readonly string[]): string {
+  if (setBy === null) return "the default: none of DATABASE_URL, AUDIT_DB_HOST and DATABASE_PATH is set";
+  if (ignored.length === 0) return `set by ${setBy}`;
+  return `set by ${setBy}, which comes before ${ignored.join(" and ")}`;
+}

@@ -110,7 +110,7 @@ export const setupCommands: readonly CommandSpec[] = [
   },
   {
     name: "db status",
-    summary: "show the state store and its migrations",
+    summary: "show the state store, what names it, and its migrations",
     examples: ["backupctl db status"],
     load: () => import("./db-status.ts"),
   },

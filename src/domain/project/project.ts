@@ -110,6 +110,8 @@ export interface Settings {
   readonly tmpDir: string; // TMP_DIR
   readonly timeZone: string; // TIMEZONE, TZ
   readonly databaseUrl: string; // DATABASE_URL: sqlite:<path> or postgres://…
+  /** Which variable named the state store (null: none, it is the default), and which were set too and lost to it. */
+  readonly databaseChoice?: { readonly setBy: string | null; readonly ignored: readonly string[] };
   readonly encryptionKey: string | null; // ENCRYPTION_KEY
   readonly previousEncryptionKeys?: readonly string[]; // ENCRYPTION_KEY_PREVIOUS
   readonly encryptionKeyFile: string; // ENCRYPTION_KEY_FILE

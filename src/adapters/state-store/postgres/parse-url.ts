@@ -1,6 +1,7 @@
 // A DATABASE_URL of PostgreSQL as options for `pg`. TLS modes mean what they mean to libpq, which `pg` alone does not do.
 
 import { readFileSync } from "node:fs";
+import { checkServerIdentity } from "node:tls";
 import type { PoolConfig } from "pg";
 import { AppError } from "../../../domain/error.ts";
 
@@ -41,29 +42,43 @@ export function parsePostgresUrl(databaseUrl: string): PostgresLocation {
   };
 }
 
+/** As `pg` and libpq mean them, but for `prefer`: a store is encrypted or it is not. */
 function parseTls(parameters: URLSearchParams, host: string): NonNullable<PoolConfig["ssl"]> {
   const mode = parameters.get("sslmode") ?? "disable";
-  const caPath = parameters.get("sslrootcert");
-  const ca = caPath === null ? {} : { ca: readCertificate(caPath) };
+  const read = (name: string): string | undefined => {
+    const path = parameters.get(name);
+    return path === null ? undefined : readPem(name, path);
+  };
+  if (mode === "disable") return false;
+  const [ca, cert, key] = [read("sslrootcert"), read("sslcert"), read("sslkey")];
+  const own = {
+    ...(ca !== undefined && { ca }),
+    ...(cert !== undefined && { cert }),
+    ...(key !== undefined && { key }),
+  };
   switch (mode) {
-    case "disable":
-      return false;
     case "require":
-      return { rejectUnauthorized: false };
+      // As libpq: with an authority of one's own the chain is checked.
+      if (ca === undefined) return { ...own, rejectUnauthorized: false };
+      return { ...own, rejectUnauthorized: true, checkServerIdentity: () => undefined };
     case "verify-ca":
-      return { ...ca, rejectUnauthorized: true, checkServerIdentity: () => undefined };
+      return { ...own, rejectUnauthorized: true, checkServerIdentity: () => undefined };
     case "verify-full":
-      return { ...ca, rejectUnauthorized: true, servername: host };
+      return {
+        ...own,
+        rejectUnauthorized: true,
+        checkServerIdentity: (_name, certificate) => checkServerIdentity(host, certificate),
+      };
     default:
       throw invalid(`its sslmode ${mode} is none of disable, require, verify-ca and verify-full`);
   }
 }
 
-function readCertificate(path: string): string {
+function readPem(name: string, path: string): string {
   try {
     return readFileSync(path, "utf8");
   } catch (error) {
-    throw invalid(`its sslrootcert ${path} cannot be read (${(error as NodeJS.ErrnoException).code})`);
+    throw invalid(`its ${name} ${path} cannot be read (${(error as NodeJS.ErrnoException).code})`);
   }
 }
 

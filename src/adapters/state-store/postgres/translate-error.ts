@@ -8,6 +8,7 @@ interface Meaning {
 }
 
 const access = "check user, password and rights in DATABASE_URL";
+const trust = "check sslmode and sslrootcert in DATABASE_URL";
 const network = "check host and port in DATABASE_URL, and that the server is running";
 
 const meanings: readonly (readonly [codePrefix: string, meaning: Meaning])[] = [
@@ -24,11 +25,12 @@ const meanings: readonly (readonly [codePrefix: string, meaning: Meaning])[] = [
     "XX",
     { hint: "the state store is damaged: restore it, or empty it and run backupctl catalog rebuild", retryable: false },
   ],
+  ["ERR_TLS", { hint: trust, retryable: false }],
   ["E", { hint: network, retryable: true }],
-  ["CERT", { hint: "check sslmode and sslrootcert in DATABASE_URL", retryable: false }],
-  ["SELF_SIGNED", { hint: "check sslmode and sslrootcert in DATABASE_URL", retryable: false }],
-  ["DEPTH_ZERO", { hint: "check sslmode and sslrootcert in DATABASE_URL", retryable: false }],
-  ["UNABLE", { hint: "check sslmode and sslrootcert in DATABASE_URL", retryable: false }],
+  ["CERT", { hint: trust, retryable: false }],
+  ["SELF_SIGNED", { hint: trust, retryable: false }],
+  ["DEPTH_ZERO", { hint: trust, retryable: false }],
+  ["UNABLE", { hint: trust, retryable: false }],
 ];
 
 export function translatePostgresError(error: unknown, location: string, action: string): AppError {
