@@ -68,6 +68,28 @@ export class AppError extends Error {
 /** The error itself when it is ours, else an `internal` one that keeps it as its cause. */
 export function toAppError(error: unknown): AppError {
   if (error instanceof AppError) return error;
+  if (isSuppressed(error)) return withFailedCleanup(toAppError(error.suppressed), toAppError(error.error));
   const message = error instanceof Error ? error.message : String(error);
   return new AppError("internal", message === "" ? "an unknown error occurred" : message, { cause: error });
+}
+
+/** What `await using` throws when work failed and cleaning up after it failed as well. */
+interface Suppressed {
+  readonly error: unknown;
+  readonly suppressed: unknown;
+}
+
+function isSuppressed(error: unknown): error is Suppressed {
+  return error instanceof Error && "suppressed" in error && "error" in error;
+}
+
+/** Why the work failed is the error; what stays behind must be said too. */
+function withFailedCleanup(first: AppError, cleanup: AppError): AppError {
+  const { code, hint, details, retryable } = first;
+  return new AppError(code, `${first.message}; cleaning up after it failed as well: ${cleanup.message}`, {
+    ...(hint === undefined ? {} : { hint }),
+    details,
+    retryable,
+    cause: first,
+  });
 }

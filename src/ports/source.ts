@@ -10,7 +10,8 @@
 //   `context.tmpDir` and gone after dispose, in every case. Child processes die with the dump or with us.
 // - Aborting the signal ends every wait within seconds and throws the signal's reason.
 
-import type { ConsistencyPoint, RowCounts, TableCount } from "../domain/backup/manifest.ts";
+import type { RestoredCount } from "../domain/backup/compare-row-counts.ts";
+import type { ConsistencyPoint, RowCounts } from "../domain/backup/manifest.ts";
 import type { ToolDirs } from "../domain/project/project.ts";
 import type { LogLevel } from "../domain/run/run.ts";
 import type { ByteStream, StreamDigest } from "./byte-stream.ts";
@@ -119,7 +120,7 @@ export interface RestoreTarget extends AsyncDisposable {
   readonly swaps: boolean;
   restore(part: RestorePart, options: RestoreOptions, signal: AbortSignal): Promise<RestoreReport>;
   /** Exact counts of every table in the restored place; empty where the engine has no tables. */
-  countRows(signal: AbortSignal): Promise<readonly TableCount[]>;
+  countRows(signal: AbortSignal): Promise<readonly RestoredCount[]>;
   /**
    * Only targets of plain files have it: another program brings them. `fill` is called once for each path with a
    * directory of its own, below which the path must lie under its full name when it resolves.

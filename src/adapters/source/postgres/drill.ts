@@ -17,7 +17,7 @@ export async function openDrill(
   if (request.on === "throwaway") return openThrowawayDrill(config, context);
   {
     await using maintenance = await connectMaintenance(config, request.signal);
-    for (const name of await dropDeadScratch(maintenance))
+    for (const name of await dropDeadScratch(config, maintenance))
       context.log("info", `dropped the leftover database "${name}"`);
   }
   const name = `backupctl_drill_${newScratchId()}`;

@@ -4,6 +4,7 @@ import type { PostgresConfig } from "./config.ts";
 import { connect, type PostgresConnection } from "./connection.ts";
 import { AppError } from "../../../domain/error.ts";
 import { quoteIdentifier } from "./identifier.ts";
+import { dropSubscriptions } from "./subscriptions.ts";
 
 /** To `postgres`, else `template1`, else the source's own database. */
 export async function connectMaintenance(config: PostgresConfig, signal: AbortSignal): Promise<PostgresConnection> {
@@ -29,13 +30,15 @@ export interface Session {
   readonly description: string;
 }
 
-/** Other clients in a database, for the message that says who is in the way. */
+/** Other clients in a database and its replication workers, for the message that says who is in the way. */
 export async function listSessions(connection: PostgresConnection, database: string): Promise<readonly Session[]> {
   return connection.run<{ pid: number; description: string }>(
     "listing the connections",
-    `SELECT pid, concat_ws(' ', usename, nullif(application_name, ''), host(client_addr), state) AS description
+    `SELECT pid, concat_ws(' ', usename, nullif(application_name, ''), nullif(backend_type, 'client backend'),
+      host(client_addr), state) AS description
     FROM pg_stat_activity
-    WHERE datname = $1 AND pid <> pg_backend_pid() AND (backend_type IS NULL OR backend_type = 'client backend')`,
+    WHERE datname = $1 AND pid <> pg_backend_pid() 
+      AND (backend_type IS NULL OR backend_type = 'client backend' OR backend_type LIKE 'logical replication%')`,
     [database],
   );
 }
@@ -56,7 +59,12 @@ export function sessionsInTheWay(database: string, sessions: readonly Session[])
 }
 
 /** Drops a database of our own, with whoever is still connected to it. */
-export async function dropDatabase(connection: PostgresConnection, name: string): Promise<void> {
+export async function dropDatabase(
+  config: PostgresConfig,
+  connection: PostgresConnection,
+  name: string,
+): Promise<void> {
+  await dropSubscriptions(config, connection, name);
   for (let attempt = 1; ; attempt++) {
     await terminateSessions(connection, name);
     try {

@@ -1,6 +1,6 @@
 // Restores one part, whatever its format.
 
-import type { TableCount } from "../../../domain/backup/manifest.ts";
+import type { RestoredCount } from "../../../domain/backup/compare-row-counts.ts";
 import { AppError } from "../../../domain/error.ts";
 import type { RestoreOptions, RestorePart } from "../../../ports/source.ts";
 import type { PostgresConfig } from "./config.ts";
@@ -32,7 +32,7 @@ export async function countPlace(
   config: PostgresConfig,
   database: string,
   signal: AbortSignal,
-): Promise<readonly TableCount[]> {
+): Promise<readonly RestoredCount[]> {
   await using connection = await connect(config, { database, signal, errorCode: "restore_failed" });
   return await countDatabase(connection);
 }

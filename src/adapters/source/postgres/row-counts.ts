@@ -1,5 +1,6 @@
 // Exact row counts, on a connection whose transaction fixes what is seen.
 
+import type { RestoredCount } from "../../../domain/backup/compare-row-counts.ts";
 import type { TableCount } from "../../../domain/backup/manifest.ts";
 import { AppError } from "../../../domain/error.ts";
 import type { PostgresConnection } from "./connection.ts";
@@ -26,12 +27,29 @@ export async function countTables(
 }
 
 /** Every table of a database, counted in one snapshot. */
-export async function countDatabase(connection: PostgresConnection): Promise<readonly TableCount[]> {
+export async function countDatabase(connection: PostgresConnection): Promise<readonly RestoredCount[]> {
   await connection.run("opening a snapshot", "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY");
-  const tables = (await listRelations(connection)).filter((relation) => relation.kind === "r");
+  const relations = await listRelations(connection);
+  const tables = relations.filter((relation) => relation.kind === "r");
   const counts = await countTables(connection, tables);
   await connection.run("closing the snapshot", "COMMIT");
-  return counts;
+  const findPool = poolFinder(relations);
+  return counts.map((count, index) => {
+    const pool = findPool(tables[index]!);
+    return pool === undefined ? count : { ...count, pool: { schema: pool.schema, table: pool.table } };
+  });
+}
+
+/** The topmost table over it that spreads by hash: an enum's hash changes with each restore, and pg_dump goes by the root. */
+function poolFinder(relations: readonly Relation[]): (table: Relation) => Relation | undefined {
+  const byOid = new Map(relations.map((relation) => [relation.oid, relation]));
+  return (table) => {
+    let pool: Relation | undefined;
+    for (let at: Relation | undefined = table; at !== undefined; at = byOid.get(at.parents[0] ?? "")) {
+      if (at.isHashed) pool = at;
+    }
+    return pool;
+  };
 }
 
 /**

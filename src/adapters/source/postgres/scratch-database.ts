@@ -10,6 +10,7 @@ import { createDatabase } from "./create-database.ts";
 import { quoteIdentifier, quoteLiteral } from "./identifier.ts";
 import { connectMaintenance, databaseExists, dropDatabase } from "./maintenance.ts";
 import type { DatabaseFacts } from "./server-facts.ts";
+import { dropSubscriptions } from "./subscriptions.ts";
 
 const marker = "temporary database of backupctl, removed when its process has ended";
 const namePattern = "(^backupctl_drill|_restore)_[0-9a-f]{12}$";
@@ -84,15 +85,18 @@ export async function createScratchDatabase(
 /** With a new connection when ours was lost: a server that restarts must not keep our leftovers. */
 async function dropScratch(config: PostgresConfig, connection: PostgresConnection, name: string): Promise<void> {
   try {
-    await dropDatabase(connection, name);
+    await dropDatabase(config, connection, name);
   } catch {
     await using fresh = await connectMaintenance(config, AbortSignal.timeout(30_000));
-    await dropDatabase(fresh, name);
+    await dropDatabase(config, fresh, name);
   }
 }
 
 /** Drops what dead processes left; what cannot be dropped stays for the next time. */
-export async function dropDeadScratch(connection: PostgresConnection): Promise<readonly string[]> {
+export async function dropDeadScratch(
+  config: PostgresConfig,
+  connection: PostgresConnection,
+): Promise<readonly string[]> {
   const candidates = await connection.run<{ name: string }>(
     "looking for leftovers",
     `SELECT datname AS name FROM pg_database
@@ -108,11 +112,12 @@ export async function dropDeadScratch(connection: PostgresConnection): Promise<r
     );
     if (lock?.free !== true) continue;
     try {
+      await dropSubscriptions(config, connection, name);
       await connection.query(`DROP DATABASE IF EXISTS ${quoteIdentifier(name)}`);
       dropped.push(name);
     } catch (error) {
       // In use, or not ours to drop.
-      if (readForeignError(error).code === undefined) throw error;
+      if (!(error instanceof AppError) && readForeignError(error).code === undefined) throw error;
     } finally {
       await connection.run("releasing the lock", "SELECT pg_advisory_unlock($1, hashtext($2))", [lockClass, name]);
     }

@@ -3,10 +3,12 @@
 import { AppError } from "../../../domain/error.ts";
 import type { SourceContext } from "../../../ports/source.ts";
 import { readForeignError, translateQueryError } from "./connection-error.ts";
+import type { PostgresConfig } from "./config.ts";
 import type { PostgresConnection } from "./connection.ts";
 import { settingClause } from "./create-database.ts";
 import { quoteIdentifier, quoteLiteral } from "./identifier.ts";
 import { databaseExists, dropDatabase, listSessions, sessionsInTheWay, terminateSessions } from "./maintenance.ts";
+import { pauseSubscriptions, resumeSubscriptions } from "./subscriptions.ts";
 
 export interface SwapRequest {
   readonly from: string;
@@ -21,14 +23,44 @@ export interface SwapRequest {
 
 const attempts = 50;
 
-export async function swapDatabases(connection: PostgresConnection, request: SwapRequest): Promise<void> {
+export async function swapDatabases(
+  config: PostgresConfig,
+  connection: PostgresConnection,
+  request: SwapRequest,
+): Promise<void> {
   const replaces = await databaseExists(connection, request.to);
-  if (replaces) await handOnProperties(connection, request);
+  if (!replaces) return await rename(connection, request, false);
+  await handOnProperties(connection, request);
+  const paused = request.stopConnections ? await pauseSubscriptions(config, connection, request.to) : [];
+  try {
+    await rename(connection, request, true);
+  } catch (error) {
+    await resumeSubscriptions(config, request.to, paused).catch((failure: unknown) => {
+      request.log("warn", `subscriptions of "${request.to}" stay disabled: ${readForeignError(failure).message}`);
+    });
+    throw error;
+  }
+  if (paused.length > 0) {
+    const enable = paused.map((name) => `ALTER SUBSCRIPTION ${quoteIdentifier(name)} ENABLE`).join("; ");
+    request.log(
+      "warn",
+      `subscriptions ran in the replaced database, those of the backup are disabled: once the data fits the publisher's, run ${enable}`,
+    );
+  }
+  try {
+    await connection.query(`ALTER DATABASE ${quoteIdentifier(request.aside)} IS_TEMPLATE false`);
+    await dropDatabase(config, connection, request.aside);
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    request.log("warn", `the replaced database stays as "${request.aside}": ${reason}`);
+  }
+}
+
+async function rename(connection: PostgresConnection, request: SwapRequest, replaces: boolean): Promise<void> {
   for (let attempt = 1; ; attempt++) {
     if (replaces && request.stopConnections) await terminateSessions(connection, request.to);
     try {
-      await renameBoth(connection, request, replaces);
-      break;
+      return await renameBoth(connection, request, replaces);
     } catch (error) {
       await connection.query("ROLLBACK").catch(() => {});
       const { code, message } = readForeignError(error);
@@ -45,13 +77,6 @@ export async function swapDatabases(connection: PostgresConnection, request: Swa
       }
       await Bun.sleep(100);
     }
-  }
-  if (!replaces) return;
-  try {
-    await dropDatabase(connection, request.aside);
-  } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    request.log("warn", `the replaced database stays as "${request.aside}": ${reason}`);
   }
 }
 

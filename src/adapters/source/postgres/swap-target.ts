@@ -40,7 +40,7 @@ export function openSwapTarget(
     countRows: (signal) => countPlace(config, scratchName, signal),
     async commit() {
       if (scratch === undefined) throw new AppError("internal", "nothing was restored that could be committed");
-      await swapDatabases(scratch.maintenance, {
+      await swapDatabases(config, scratch.maintenance, {
         from: scratchName,
         to: request.database,
         aside: nameWithSuffix(request.database, `_old_${id}`),

@@ -16,7 +16,7 @@ export async function openTarget(
 ): Promise<RestoreTarget> {
   const { database, mode, signal } = request;
   await using maintenance = await connectMaintenance(config, signal);
-  await dropDeadScratch(maintenance);
+  await dropDeadScratch(config, maintenance);
   const state = await inspectDatabase(config, maintenance, database, signal);
   const [me] = await maintenance.run<{ may: boolean }>(
     "asking for our own rights",
