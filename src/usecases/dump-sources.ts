@@ -7,6 +7,7 @@ import { formatPartKey } from "../domain/backup/object-key.ts";
 import type { CompressionSpec, VerificationSpec } from "../domain/project/project.ts";
 import type { Cipher } from "../ports/cipher.ts";
 import type { SourceInfo } from "../ports/source.ts";
+import { compressPart } from "./compress-part.ts";
 import type { Deps } from "./deps.ts";
 import type { ActiveRun } from "./execute-run.ts";
 import type { SinkFailure } from "./fan-out.ts";
@@ -31,7 +32,7 @@ export interface Attempt {
 export interface DumpPlan {
   readonly sources: readonly NamedSource[];
   readonly compression: CompressionSpec;
-  /** Awaited when the first part is there, so that the source can start meanwhile. */
+  /** Awaited when the first part is being compressed, so that nobody waits for the key. */
   readonly cipher: Promise<Cipher | null>;
   readonly infos: ReadonlyMap<string, SourceInfo>;
   readonly verification: VerificationSpec;
@@ -61,34 +62,34 @@ export async function dumpSources(
       named.source.dump({ rowCounts, signal, onActivity: () => (activeAt = performance.now()) }),
     );
     for await (const part of dump.parts()) {
-      const cipher = await plan.cipher;
       const partName = part.suffix === "" ? named.name : part.suffix;
-      const key = formatPartKey(
-        attempt.stem,
-        part.format,
-        deps.codecs[plan.compression.algorithm].extension,
-        cipher?.extension ?? "",
-      );
-      attempt.keys.push(key);
       let partBytes = 0;
-      const result = await storePart(deps, {
-        backupId: attempt.id,
-        partName,
+      await using compressed = compressPart(deps, {
         source: named.name,
-        key,
         part,
         compression: plan.compression,
-        cipher,
-        targets: attempt.targets,
-        tags: attempt.tags,
-        expectedBytes: plan.infos.get(named.name)?.sizeBytes ?? null,
-        signal,
         activeAt: () => activeAt,
         abortSource: (error) => controller.abort(error),
         onPlainBytes: (bytes) => {
           partBytes = bytes;
           run.advance(doneBytes + bytes, total === 0 ? undefined : Math.max(total, doneBytes + bytes));
         },
+      });
+      const cipher = await plan.cipher;
+      const { extension } = deps.codecs[plan.compression.algorithm];
+      const key = formatPartKey(attempt.stem, part.format, extension, cipher?.extension ?? "");
+      attempt.keys.push(key);
+      const result = await storePart(deps, {
+        backupId: attempt.id,
+        partName,
+        source: named.name,
+        key,
+        compressed,
+        cipher,
+        targets: attempt.targets,
+        tags: attempt.tags,
+        expectedBytes: plan.infos.get(named.name)?.sizeBytes ?? null,
+        signal,
       });
       doneBytes += partBytes;
       attempt.parts.push(result.part);

@@ -3,6 +3,7 @@ import { createHash } from "node:crypto";
 import { gunzipSync } from "node:zlib";
 import { AppError } from "../domain/error.ts";
 import { openTestDeps, type TestDeps } from "../../tests/support/fake-deps.ts";
+import { compressPart, type CompressPartRequest } from "./compress-part.ts";
 import { storePart, type StoredPart, type StorePartRequest } from "./store-part.ts";
 
 const plain = Buffer.from("some plain bytes ".repeat(500));
@@ -12,21 +13,27 @@ async function* stream(bytes: Uint8Array = plain): AsyncGenerator<Uint8Array> {
   for (let at = 0; at < bytes.length; at += 1_000) yield bytes.subarray(at, at + 1_000);
 }
 
-function store(world: TestDeps, changes: Partial<StorePartRequest> = {}): Promise<StoredPart> {
-  return storePart(world.deps, {
+type Changes = Partial<Omit<StorePartRequest, "compressed"> & Pick<CompressPartRequest, "part" | "onPlainBytes">>;
+
+async function store(world: TestDeps, { part, onPlainBytes, ...changes }: Changes = {}): Promise<StoredPart> {
+  await using compressed = compressPart(world.deps, {
+    source: "database",
+    part: part ?? { suffix: "", format: "dump", stream: stream() },
+    compression: { algorithm: "gzip", level: 1 },
+    abortSource: () => {},
+    onPlainBytes: onPlainBytes ?? (() => {}),
+  });
+  return await storePart(world.deps, {
     backupId: "abcd1234",
     partName: "database",
     source: "database",
     key: "shop/x.dump.gz",
-    part: { suffix: "", format: "dump", stream: stream() },
-    compression: { algorithm: "gzip", level: 1 },
+    compressed,
     cipher: null,
     targets: ["one", "two"].map((name) => ({ name, store: world.store(name) })),
     tags: {},
     expectedBytes: 100,
     signal: world.signal,
-    abortSource: () => {},
-    onPlainBytes: () => {},
     ...changes,
   });
 }
