@@ -6,11 +6,13 @@ export const stopWord = 1;
 export const controlWords = 2;
 
 /** The size of all blocks but the last and those of a producer that pauses; the codec's own, so that none is copied. */
-export const blockBytes = 2 * 1024 * 1024;
+export const blockBytes = 1024 * 1024;
 
 export interface ThreadStart {
   readonly control: Int32Array;
   readonly request: unknown;
+  /** Where messages go that another thread shall hash; without it the producer hashes and tells its parent. */
+  readonly hasher?: MessagePort;
 }
 
 export type ThreadMessage =

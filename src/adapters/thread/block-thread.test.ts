@@ -5,12 +5,14 @@ import { createHash } from "node:crypto";
 import { AppError } from "../../domain/error.ts";
 import type { ByteStream } from "../../ports/byte-stream.ts";
 import { blockBytes } from "./block-message.ts";
-import { openBlockThread } from "./open-block-thread.ts";
+import { openBlockThread, type BlockThreadOptions } from "./open-block-thread.ts";
 import type { SampleRequest } from "../../../tests/support/sample-producer-worker.ts";
 
 const worker = "../../tests/support/sample-producer-worker";
 
-function open(request: Partial<SampleRequest>, more: { signal?: AbortSignal; onNote?: (note: unknown) => void } = {}) {
+type More = Partial<Pick<BlockThreadOptions, "signal" | "onNote" | "hashApart">>;
+
+function open(request: Partial<SampleRequest>, more: More = {}) {
   const whole: SampleRequest = { pieces: 0, pieceBytes: 1, flushAfter: [], fail: null, ...request };
   return openBlockThread({ worker, request: whole, ...more });
 }
@@ -26,14 +28,16 @@ function sample(pieces: number, pieceBytes: number): Buffer {
 }
 
 test("every byte arrives once and in order, and the digest is that of all of them", async () => {
-  for (const [pieces, pieceBytes] of [
-    [0, 1],
-    [1, 1],
-    [3, blockBytes],
-    [7, 1_000_003],
-    [5, blockBytes + 1],
+  for (const [pieces, pieceBytes, hashApart] of [
+    [0, 1, false],
+    [1, 1, false],
+    [3, blockBytes, false],
+    [7, 1_000_003, false],
+    [5, blockBytes + 1, false],
+    [0, 1, true],
+    [7, 1_000_003, true],
   ] as const) {
-    await using thread = open({ pieces, pieceBytes });
+    await using thread = open({ pieces, pieceBytes }, { hashApart });
     const got = await readAll(thread.stream);
     const expected = sample(pieces, pieceBytes);
     expect(Buffer.compare(got, expected)).toBe(0);
@@ -64,34 +68,46 @@ test("a reader that is slow holds the thread back", async () => {
   expect(blocks).toBe(40);
 });
 
-test("the producer's error ends the stream, an AppError as itself", async () => {
-  await using refused = open({ pieces: 2, pieceBytes: 10, fail: "app" });
-  const error = await readAll(refused.stream).catch((caught: unknown) => caught);
-  expect(error).toBeInstanceOf(AppError);
-  expect(error).toMatchObject({ code: "source_failed", hint: "look", retryable: true, message: "no more" });
-  await using broken = open({ pieces: 2, pieceBytes: 10, fail: "system" });
-  await expect(readAll(broken.stream)).rejects.toMatchObject({ code: "EIO" });
-  expect(() => broken.digest()).toThrow("has not ended");
-});
+test.each([false, true])(
+  "the producer's error ends the stream, an AppError as itself (hashed apart: %p)",
+  async (hashApart) => {
+    await using refused = open({ pieces: 2, pieceBytes: 10, fail: "app" }, { hashApart });
+    const error = await readAll(refused.stream).catch((caught: unknown) => caught);
+    expect(error).toBeInstanceOf(AppError);
+    expect(error).toMatchObject({ code: "source_failed", hint: "look", retryable: true, message: "no more" });
+    await using broken = open({ pieces: 2, pieceBytes: 10, fail: "system" }, { hashApart });
+    await expect(readAll(broken.stream)).rejects.toMatchObject({ code: "EIO" });
+    expect(() => broken.digest()).toThrow("has not ended");
+  },
+);
 
-test("a thread that ends without a word is an error, not an end", async () => {
-  await using gone = open({ pieces: 2, pieceBytes: 10, fail: "exit" });
-  await expect(readAll(gone.stream)).rejects.toThrow("thread of the program");
-});
+test.each([false, true])(
+  "a thread that ends without a word is an error, not an end (hashed apart: %p)",
+  async (hashApart) => {
+    await using gone = open({ pieces: 2, pieceBytes: 10, fail: "exit" }, { hashApart });
+    await expect(readAll(gone.stream)).rejects.toThrow("thread of the program");
+  },
+);
 
-test("an aborted signal ends the wait with its reason, and the thread with it", async () => {
-  const controller = new AbortController();
-  const thread = open({ pieces: 1_000_000, pieceBytes: blockBytes }, { signal: controller.signal });
-  const iterator = thread.stream[Symbol.asyncIterator]();
-  await iterator.next();
-  controller.abort(new AppError("cancelled", "enough"));
-  await expect(iterator.next()).rejects.toThrow("enough");
-  await thread.over;
-});
+test.each([false, true])(
+  "an aborted signal ends the wait with its reason, and the thread with it (hashed apart: %p)",
+  async (hashApart) => {
+    const controller = new AbortController();
+    const thread = open({ pieces: 1_000_000, pieceBytes: blockBytes }, { signal: controller.signal, hashApart });
+    const iterator = thread.stream[Symbol.asyncIterator]();
+    await iterator.next();
+    controller.abort(new AppError("cancelled", "enough"));
+    await expect(iterator.next()).rejects.toThrow("enough");
+    await thread.over;
+  },
+);
 
-test("a thread that nobody reads ends when it is disposed", async () => {
-  const thread = open({ pieces: 1_000_000, pieceBytes: blockBytes });
-  const started = performance.now();
-  await thread[Symbol.asyncDispose]();
-  expect(performance.now() - started).toBeLessThan(1_500);
-});
+test.each([false, true])(
+  "a thread that nobody reads ends when it is disposed (hashed apart: %p)",
+  async (hashApart) => {
+    const thread = open({ pieces: 1_000_000, pieceBytes: blockBytes }, { hashApart });
+    const started = performance.now();
+    await thread[Symbol.asyncDispose]();
+    expect(performance.now() - started).toBeLessThan(1_500);
+  },
+);

@@ -4,7 +4,14 @@
 import { AppError, type ErrorCode } from "../../domain/error.ts";
 import type { ByteStream, StreamDigest } from "../../ports/byte-stream.ts";
 import { ownBlock } from "../bytes/owned-blocks.ts";
-import { controlWords, creditsWord, stopWord, type ThreadError, type ThreadMessage } from "./block-message.ts";
+import {
+  controlWords,
+  creditsWord,
+  stopWord,
+  type ThreadError,
+  type ThreadMessage,
+  type ThreadStart,
+} from "./block-message.ts";
 import { workerUrl } from "./worker-url.ts";
 
 export interface BlockThread extends AsyncDisposable {
@@ -23,6 +30,8 @@ export interface BlockThreadOptions {
   readonly worker: string;
   /** What is sent along; must survive a structured clone. */
   readonly request: unknown;
+  /** In a second thread, for a producer that is slower than a hash. */
+  readonly hashApart?: boolean;
   /** Ends the stream with its reason. */
   readonly signal?: AbortSignal;
   onNote?(note: unknown): void;
@@ -37,7 +46,9 @@ const stopGraceMs = 2_000;
 export function openBlockThread(options: BlockThreadOptions): BlockThread {
   const control = new Int32Array(new SharedArrayBuffer(controlWords * Int32Array.BYTES_PER_ELEMENT));
   control[creditsWord] = blocksAhead;
-  const worker = new Worker(workerUrl(options.worker));
+  const producer = new Worker(workerUrl(options.worker));
+  const hasher = options.hashApart === true ? new Worker(workerUrl("thread/hash-worker")) : undefined;
+  const workers = hasher === undefined ? [producer] : [producer, hasher];
   const blocks: Uint8Array[] = [];
   let end: Extract<ThreadMessage, { type: "ended" }> | undefined;
   let failure: Error | undefined;
@@ -47,8 +58,8 @@ export function openBlockThread(options: BlockThreadOptions): BlockThread {
 
   function finish(): void {
     markOver();
-    // It has nothing more to do, and would keep the program alive.
-    worker.terminate();
+    // They have nothing more to do, and would keep the program alive.
+    for (const worker of workers) worker.terminate();
   }
 
   function fail(error: Error): void {
@@ -57,7 +68,7 @@ export function openBlockThread(options: BlockThreadOptions): BlockThread {
     wake();
   }
 
-  worker.addEventListener("message", ({ data }: MessageEvent<ThreadMessage>) => {
+  const hear = ({ data }: MessageEvent<ThreadMessage>): void => {
     if (data.type === "block") {
       blocks.push(ownBlock(new Uint8Array(data.buffer, 0, data.bytes)));
       options.onBlock?.();
@@ -70,14 +81,28 @@ export function openBlockThread(options: BlockThreadOptions): BlockThread {
       fail(toError(data.error));
     }
     wake();
-  });
-  worker.addEventListener("error", (event) => {
-    fail(new AppError("internal", `a thread of the program failed: ${(event as ErrorEvent).message}`));
-  });
-  worker.addEventListener("close", () => {
-    if (end === undefined) fail(new AppError("internal", "a thread of the program ended early"));
-  });
-  worker.postMessage({ control, request: options.request });
+  };
+  (hasher ?? producer).addEventListener("message", hear);
+  for (const worker of workers) {
+    worker.addEventListener("error", (event) => {
+      fail(new AppError("internal", `a thread of the program failed: ${(event as ErrorEvent).message}`));
+    });
+    worker.addEventListener("close", () => {
+      if (end === undefined) fail(new AppError("internal", "a thread of the program ended early"));
+    });
+  }
+  start();
+
+  function start(): void {
+    const { request } = options;
+    if (hasher === undefined) {
+      producer.postMessage({ control, request } satisfies ThreadStart);
+      return;
+    }
+    const { port1, port2 } = new MessageChannel();
+    hasher.postMessage(port1, [port1]);
+    producer.postMessage({ control, request, hasher: port2 } satisfies ThreadStart, [port2]);
+  }
 
   function stop(): void {
     Atomics.store(control, stopWord, 1);
@@ -130,7 +155,7 @@ export function openBlockThread(options: BlockThreadOptions): BlockThread {
       const timer = setTimeout(resolve, stopGraceMs);
       await Promise.race([over, late]);
       clearTimeout(timer);
-      worker.terminate();
+      for (const worker of workers) worker.terminate();
     },
   };
 }

@@ -1,4 +1,4 @@
-// The thread's side: fills blocks, hashes them, and waits while the reader lags behind.
+// The thread's side: fills blocks, hashes them unless another thread does, and waits while the reader lags behind.
 
 import { createHash } from "node:crypto";
 import { AppError } from "../../domain/error.ts";
@@ -39,10 +39,12 @@ export function serveBlocks<Request>(produce: (request: Request, sink: BlockSink
 }
 
 async function serve(
-  { control, request }: ThreadStart,
+  { control, request, hasher }: ThreadStart,
   produce: (request: unknown, sink: BlockSink) => unknown,
 ): Promise<void> {
-  const hash = createHash("sha256");
+  const hash = hasher === undefined ? createHash("sha256") : undefined;
+  const post = (message: ThreadMessage, transfer: ArrayBuffer[] = []): void =>
+    hasher === undefined ? self.postMessage(message, transfer) : hasher.postMessage(message, transfer);
   let total = 0;
   let block: Uint8Array<ArrayBuffer> | undefined;
   let filled = 0;
@@ -53,10 +55,10 @@ async function serve(
       Atomics.wait(control, creditsWord, 0);
     if (Atomics.load(control, stopWord) !== 0) throw new AppError("cancelled", "nobody reads this thread's blocks");
     Atomics.sub(control, creditsWord, 1);
-    hash.update(block.subarray(0, filled));
+    hash?.update(block.subarray(0, filled));
     total += filled;
     const { buffer } = block;
-    self.postMessage({ type: "block", buffer, bytes: filled }, [buffer]);
+    post({ type: "block", buffer, bytes: filled }, [buffer]);
     block = undefined;
     filled = 0;
   }
@@ -84,15 +86,15 @@ async function serve(
       }
     },
     flush,
-    note: (note) => self.postMessage({ type: "note", note }),
+    note: (note) => post({ type: "note", note }),
   };
 
   try {
     const result = await produce(request, sink);
     flush();
-    self.postMessage({ type: "ended", bytes: total, sha256: hash.digest("hex"), result });
+    post({ type: "ended", bytes: total, sha256: hash?.digest("hex") ?? "", result });
   } catch (error) {
-    self.postMessage({ type: "failed", error: describeError(error) });
+    post({ type: "failed", error: describeError(error) });
   }
 }
 

@@ -8,7 +8,7 @@ import { mapInOrder } from "../../bytes/map-in-order.ts";
 import { ownBlock } from "../../bytes/owned-blocks.ts";
 import { checksumDescriptorBit } from "./frame.ts";
 
-export const framePlainBytes = 2 * 1024 * 1024;
+export const framePlainBytes = 1024 * 1024;
 const parallelFrames = 2;
 const descriptorAt = 4;
 

@@ -47,6 +47,7 @@ export function dumpFiles(settings: FilesSettings, context: SourceContext, reque
       exclude: settings.exclude,
       skip: [context.tmpDir],
     } satisfies ArchiveRequest,
+    hashApart: true,
     signal,
     onNote(note) {
       const { level, message } = note as ArchiveNote;
