@@ -13,9 +13,10 @@ export async function recover({ deps, configuration }: App, log: LogSink, leavin
   await importKeyDirectory(configuration, log);
   // A storage that does not answer must not keep the schedules for ever; what is left is tried again at the next start.
   const signal = AbortSignal.any([leaving, AbortSignal.timeout(longestRecoveryMs)]);
-  await recoverAfterCrash({ ...deps, log }, { projects: configuration.projects, only: null, signal }).catch(
-    (error: unknown) => log("warn", `crash recovery was ended early: ${toAppError(error).message}`),
-  );
+  await recoverAfterCrash(
+    { ...deps, log },
+    { projects: configuration.projects, only: null, extent: "storages", signal },
+  ).catch((error: unknown) => log("warn", `crash recovery was ended early: ${toAppError(error).message}`));
 }
 
 /** One message about the last day, to every channel that hears of it. */

@@ -6,7 +6,8 @@ import { AppError, toAppError } from "../domain/error.ts";
 import type { ConfigProblem } from "../domain/project/project.ts";
 import type { RunEvent } from "../domain/run/run.ts";
 import { listScheduleEntries, summarySchedule } from "../domain/schedule/daemon-schedules.ts";
-import { routesOf } from "../domain/notification/route.ts";
+import type { Alert } from "../domain/alert/alert.ts";
+import { allRoutes, distinctRoutes, routesOf } from "../domain/notification/route.ts";
 import type { DaemonFacts, ReloadResult } from "../contract/control-protocol.ts";
 import type { App, AppOptions, CliContext, DaemonOptions } from "../cli/context.ts";
 import { exitCodes } from "../cli/exit-codes.ts";
@@ -20,6 +21,7 @@ import { readProjectHistory, readStatus } from "../usecases/read-status.ts";
 import { runScheduledSlot } from "../usecases/run-scheduled-slot.ts";
 import { openScheduler } from "../usecases/run-scheduler.ts";
 import { tellAlert } from "../usecases/tell-alert.ts";
+import { watchStateStore } from "../usecases/watch-state-store.ts";
 import { isOwnerDead } from "../adapters/lock/owner.ts";
 import { recover, sendSummary } from "./daemon-duties.ts";
 import { giveBackMemory } from "./give-back-memory.ts";
@@ -158,7 +160,13 @@ export async function runDaemon(context: CliContext, parts: DaemonParts, options
   await scheduler.register(entries);
   giveBackMemory();
   log("info", `backupctl ${context.version} daemon: ${entries.length} schedules, ${http.url}`);
+  const watch = watchStateStore(deps, logAlert);
   const loops = [
+    repeat(async () => {
+      const { projects, channels } = held.current().configuration;
+      const problems = await watch.look(distinctRoutes(allRoutes(projects, channels)));
+      for (const problem of problems) log("warn", problem);
+    }),
     repeat(() =>
       held.use(async (app) => {
         await app.replayKept();
@@ -168,8 +176,7 @@ export async function runDaemon(context: CliContext, parts: DaemonParts, options
     ),
     repeat(() =>
       checkAlerts(deps, held.current().configuration, async (alert) => {
-        const word = alert.resolvedAt === null ? "alert" : "alert resolved";
-        log(alert.resolvedAt === null ? "error" : "info", `${word}: ${alert.message}`);
+        logAlert(alert);
         const { projects, channels } = held.current().configuration;
         const project = projects.find(({ name }) => name === alert.project) ?? alert.project;
         await tellAlert(deps, alert, routesOf(project, channels));
@@ -195,6 +202,11 @@ export async function runDaemon(context: CliContext, parts: DaemonParts, options
       }
       await clock.sleep(everyMinuteMs, over.signal).catch(() => {});
     }
+  }
+
+  function logAlert({ resolvedAt, message }: Alert): void {
+    if (resolvedAt === null) log("error", `alert: ${message}`);
+    else log("info", `alert resolved: ${message}`);
   }
 
   function refuse(error: AppError): void {

@@ -6,6 +6,7 @@ import type { Settings } from "../domain/project/project.ts";
 import type { FallbackJournal } from "../ports/fallback-journal.ts";
 import type { StateStore } from "../ports/state-store.ts";
 import type { AppOptions, CliContext } from "../cli/context.ts";
+import { crashAt } from "../adapters/process/crash-point.ts";
 
 export interface OpenedState {
   readonly state: StateStore;
@@ -60,7 +61,7 @@ export async function openState(
   const replay = async (): Promise<void> => {
     try {
       const { replayJournal } = await import("../usecases/replay-journal.ts");
-      const { rejected } = await replayJournal({ state, journal });
+      const { rejected } = await replayJournal({ state, journal, reach: crashAt });
       if (rejected.length > 0) {
         note(
           `warning: ${rejected.length} kept records cannot be stored (${rejected[0]}); they lie beside ${journal.location}`,

@@ -3,7 +3,7 @@
 
 import { randomUUID } from "node:crypto";
 import { describeInvalidConfiguration } from "../domain/notification/describe-configuration.ts";
-import { allRoutes, hears, routesOf, type Route } from "../domain/notification/route.ts";
+import { allRoutes, distinctRoutes, hears, routesOf, type Route } from "../domain/notification/route.ts";
 import { redact, redactValue } from "../domain/run/redact.ts";
 import type { AppError } from "../domain/error.ts";
 import type { Salvaged } from "../adapters/config/load-configuration.ts";
@@ -57,6 +57,5 @@ function chooseRoutes({ projects, channels, fallback }: Salvaged, name: string |
   const named = name === null ? allRoutes(projects, channels) : routesOf(project ?? name, channels);
   const usable = named.filter(({ channel }) => channel.settings !== undefined);
   const routes = usable.length > 0 || fallback === null ? usable : [{ key: "*/default", channel: fallback }];
-  const place = ({ channel }: Route): string => JSON.stringify([channel.type, channel.settings]);
-  return routes.filter((route, index) => routes.findIndex((other) => place(other) === place(route)) === index);
+  return distinctRoutes(routes);
 }

@@ -52,6 +52,6 @@ export async function checkAlerts(
   }
 }
 
-function newAlertId(deps: Pick<Deps, "random">): string {
+export function newAlertId(deps: Pick<Deps, "random">): string {
   return [...deps.random(12)].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 }

@@ -63,7 +63,8 @@ export type CrashPoint =
   | "restore.loaded"
   | "restore.committed"
   | "notify.kept"
-  | "notify.sent";
+  | "notify.sent"
+  | "replay.entry_stored";
 
 export interface Deps {
   readonly clock: Clock;

@@ -4,6 +4,7 @@ import { back } from "../../tests/support/run-fake-backup.ts";
 import { AppError } from "../domain/error.ts";
 import type { RunOwner } from "../domain/run/run.ts";
 import { makeRun } from "../ports/state-store-samples.contract.ts";
+import { pruneBackups } from "./prune-backups.ts";
 import { recoverAfterCrash, type RecoveryReport } from "./recover-after-crash.ts";
 
 const hour = 3_600_000;
@@ -13,12 +14,16 @@ interface Recovery extends RecoveryReport {
   readonly said: readonly string[];
 }
 
-async function recover(world: TestDeps, only: string | null = null): Promise<Recovery> {
+async function recover(
+  world: TestDeps,
+  only: string | null = null,
+  extent: "records" | "storages" = "storages",
+): Promise<Recovery> {
   const said: string[] = [];
   const log = (level: string, message: string): void => void said.push(`${level}: ${message}`);
   const report = await recoverAfterCrash(
     { ...world.deps, log },
-    { projects: [world.project], only, signal: world.signal },
+    { projects: [world.project], only, extent, signal: world.signal },
   );
   return { ...report, said };
 }
@@ -91,8 +96,24 @@ describe("a run that is recorded as running", () => {
     expect(dead?.owner).toEqual(gone);
     // The run's owner cannot be seen by its pid, only by the lock.
     const deps = { ...world.deps, judgeOwner: () => "unseen" as const, log: () => {} };
-    const request = { projects: [world.project], only: null, signal: world.signal };
+    const request = { projects: [world.project], only: null, extent: "storages", signal: world.signal } as const;
     expect((await recoverAfterCrash(deps, request)).recovered).toHaveLength(1);
+  });
+
+  test("elsewhere stays while its clock, or ours, is far from the other", async () => {
+    const world = openTestDeps();
+    judge(world, "unseen");
+    await leaveRun(world, "r1", { heartbeatAt: world.clock.now() + 365 * 24 * hour });
+    await world.clock.advance(25 * hour);
+    world.clock.setNow(world.clock.now() - 1_000 * 24 * hour);
+    expect((await recover(world)).recovered).toEqual([]);
+  });
+
+  test("here fails by its process alone, whatever the clocks say", async () => {
+    const world = openTestDeps();
+    judge(world, "dead");
+    await leaveRun(world, "r1", { heartbeatAt: world.clock.now() + 365 * 24 * hour, createdAt: 4e12, startedAt: 4e12 });
+    expect((await recover(world)).recovered).toHaveLength(1);
   });
 
   test("of another project is not looked at when only one is asked for", async () => {
@@ -153,6 +174,17 @@ describe("what a dead run left", () => {
     expect(world.store("one").keys()).toEqual([]);
     expect(world.store("two").keys()).toEqual([]);
     expect(said.join("\n")).toContain("which belongs to no backup");
+  });
+
+  test("stays when only the records are to be put in order, and the next prune takes it", async () => {
+    const world = openTestDeps();
+    await dieAt(world, "dump.parts_durable");
+    judge(world, "dead");
+    const before = world.store("one").keys();
+    expect((await recover(world, null, "records")).recovered).toHaveLength(1);
+    expect(world.store("one").keys()).toEqual(before);
+    await pruneBackups(world.deps, { project: world.project, signal: world.signal });
+    expect(world.store("one").keys()).toEqual([]);
   });
 
   test("stays while another run holds the project's lock", async () => {

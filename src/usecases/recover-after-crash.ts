@@ -10,13 +10,15 @@ import type { Deps } from "./deps.ts";
 import { findDeadRuns } from "./find-dead-runs.ts";
 import { replayJournal } from "./replay-journal.ts";
 
-export type RecoveryDeps = ClearDeps & Pick<Deps, "journal" | "lock" | "judgeOwner" | "announce">;
+export type RecoveryDeps = ClearDeps & Pick<Deps, "journal" | "lock" | "judgeOwner" | "announce" | "reach">;
 
 export interface RecoveryRequest {
   /** Of the configuration: what is left of them can be removed. */
   readonly projects: readonly Project[];
   /** Only the runs of this project; null: of all. */
   readonly only: string | null;
+  /** `records`: what is recorded and told; nothing on a storage is touched. */
+  readonly extent: "records" | "storages";
   readonly signal: AbortSignal;
 }
 
@@ -42,7 +44,7 @@ export async function recoverAfterCrash(deps: RecoveryDeps, request: RecoveryReq
       if (failed === undefined) continue;
       recovered.push(failed);
       const project = request.projects.find(({ name }) => name === run.project);
-      if (project !== undefined) await clear(deps, project, failed, request.signal);
+      if (project !== undefined && request.extent === "storages") await clear(deps, project, failed, request.signal);
     }
   } catch (error) {
     request.signal.throwIfAborted();

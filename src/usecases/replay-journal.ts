@@ -18,7 +18,7 @@ export interface ReplayReport {
 const entriesPerRemoval = 200;
 
 /** Throws `state_failed` when the store is still down; what was done until then is out of the journal. */
-export async function replayJournal(deps: Pick<Deps, "state" | "journal">): Promise<ReplayReport> {
+export async function replayJournal(deps: Pick<Deps, "state" | "journal" | "reach">): Promise<ReplayReport> {
   const { entries, damaged } = await deps.journal.read();
   const rejected: string[] = [];
   let done: string[] = [];
@@ -31,6 +31,7 @@ export async function replayJournal(deps: Pick<Deps, "state" | "journal">): Prom
         await deps.journal.reject(entry, outcome.reason);
         continue;
       }
+      if (outcome.status === "stored") deps.reach("replay.entry_stored");
       done.push(entry.id);
       replayed += 1;
       if (done.length < entriesPerRemoval) continue;

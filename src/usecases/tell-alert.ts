@@ -3,6 +3,7 @@
 import type { Alert } from "../domain/alert/alert.ts";
 import type { Notice } from "../domain/notification/notice.ts";
 import { hears, type Route } from "../domain/notification/route.ts";
+import { everyProject } from "../domain/schedule/daemon-schedules.ts";
 import type { Deps } from "./deps.ts";
 
 const titles: Readonly<Record<Alert["kind"], string>> = {
@@ -10,6 +11,7 @@ const titles: Readonly<Record<Alert["kind"], string>> = {
   rpo: "Backup too old",
   not_verified: "Backup not verified",
   after_commit: "Trouble after a backup",
+  state_store: "State store does not answer",
 };
 
 /** Throws `state_failed` when the message cannot be kept. */
@@ -23,17 +25,18 @@ export async function tellAlert(deps: Pick<Deps, "state" | "clock">, alert: Aler
 }
 
 export function describeAlert(alert: Alert): Notice {
-  const { id, kind, project, message, openedAt, resolvedAt } = alert;
+  const { id, kind, message, openedAt, resolvedAt } = alert;
+  const project = alert.project === everyProject ? null : alert.project;
   const isOver = resolvedAt !== null;
   const lines = [
-    `${isOver ? "✅ Resolved: " : "🚨 "}${titles[kind]} — ${project}`,
+    `${isOver ? "✅ Resolved: " : "🚨 "}${titles[kind]} — ${project ?? "all projects"}`,
     isOver ? `It no longer holds: ${message}` : message,
   ];
   return {
     id: `${id}/${isOver ? "resolved" : "raised"}`,
     event: isOver ? "alert_resolved" : "alert",
     project,
-    subject: `alert/${kind}/${project}/${alert.subject}`,
+    subject: `alert/${kind}/${alert.project}/${alert.subject}`,
     text: lines.join("\n"),
     data: {
       alert: kind,

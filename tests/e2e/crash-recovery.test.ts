@@ -136,6 +136,6 @@ test("every crash point of a backup on archive storages is looped over", async (
   const source = await Bun.file(join(import.meta.dir, "../../src/usecases/deps.ts")).text();
   const declared = source.slice(source.indexOf("export type CrashPoint"), source.indexOf("export interface Deps"));
   const named = [...declared.matchAll(/"([a-z_.]+)"/g)].map((match) => match[1]!);
-  const elsewhere = /^(restore|notify|sync)\.|^prune\.snapshots/;
+  const elsewhere = /^(restore|notify|sync|replay)\.|^prune\.snapshots/;
   expect(named.filter((point) => !elsewhere.test(point) && !points.includes(point))).toEqual([]);
 });

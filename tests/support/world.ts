@@ -123,6 +123,9 @@ export interface RunsJson {
     readonly status: string;
     readonly partial: boolean;
     readonly backupId: string | null;
+    readonly startedAt: string;
+    readonly finishedAt: string | null;
+    readonly durationMs: number | null;
     readonly bytes: number;
     readonly warnings: readonly string[];
     readonly error: {

@@ -40,7 +40,7 @@ function openBed(options: Partial<FallbackOptions> = {}) {
     onDown: (error) => told.push(error),
     ...options,
   });
-  return { memory, kept, journal, knobs, told, state, real };
+  return { memory, kept, journal, knobs, told, state, real, reach: () => {} };
 }
 
 type Bed = ReturnType<typeof openBed>;
@@ -175,9 +175,9 @@ describe("the replay of the journal", () => {
       replay: async (kept: never) =>
         ++calls > 2 ? Promise.reject(new AppError("state_failed", "x")) : bed.real.replay(kept),
     };
-    await expect(replayJournal({ journal: bed.journal, state: dying as never })).rejects.toThrow("x");
+    await expect(replayJournal({ ...bed, state: dying as never })).rejects.toThrow("x");
     expect(bed.kept.entries).toHaveLength(2);
-    await replayJournal({ journal: bed.journal, state: bed.real });
+    await replayJournal({ ...bed, state: bed.real });
     expect(bed.memory.logs.get("r1")?.map(({ message }) => message)).toEqual(["one", "two", "three"]);
   });
 

@@ -6,6 +6,7 @@ import type { CommandAction } from "../command-spec.ts";
 import type { App, CliContext } from "../context.ts";
 import { exitCodeOf, exitCodeOfRun, exitCodeOfRuns, exitCodes } from "../exit-codes.ts";
 import { paint } from "../paint.ts";
+import { recoverFirst } from "../recover.ts";
 import { renderError } from "../render-error.ts";
 import { describeRun, noteRunError, runToJson } from "../run-view.ts";
 
@@ -18,6 +19,7 @@ export const command: CommandAction = async (context, [name], options) => {
   const storages = options["storage"] === undefined ? undefined : [options["storage"] as string];
   const codes: number[] = [];
   const runs = [];
+  if (options["dryRun"] !== true) await recoverFirst(context, app, projects, "storages");
   for (const project of projects) {
     try {
       if (options["dryRun"] === true) {

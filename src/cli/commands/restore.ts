@@ -5,6 +5,7 @@ import { restoreToFiles, type RestoredFile } from "../../usecases/restore-to-fil
 import type { CommandAction, OptionValues } from "../command-spec.ts";
 import type { App, CliContext } from "../context.ts";
 import { exitCodeOfRun } from "../exit-codes.ts";
+import { recoverFirst } from "../recover.ts";
 import { formatDuration } from "../render-table.ts";
 import { describeRun, noteRunError, runToJson } from "../run-view.ts";
 import { agreeOnTerminal, agreeToUnencryptedOnTerminal, restoreChoices } from "../restore-options.ts";
@@ -30,6 +31,7 @@ export const command: CommandAction = async (context, [project, reference, targe
     );
   }
   await using app = await context.openApp({ configuration: "required", state: "preferred" });
+  await recoverFirst(context, app, [app.deps.findProject(project)], "records");
   const run = isIntoPlace
     ? await restoreBackup(app.deps, placeRequest(context, app, project, reference, options))
     : await restoreToFiles(app.deps, {

@@ -1,14 +1,13 @@
 import { AppError, toAppError } from "../../domain/error.ts";
 import type { Project } from "../../domain/project/project.ts";
-import type { LogLevel } from "../../domain/run/run.ts";
 import { dryRunBackup } from "../../usecases/dry-run-backup.ts";
-import { recoverAfterCrash } from "../../usecases/recover-after-crash.ts";
 import { runBackup } from "../../usecases/run-backup.ts";
 import type { CommandAction, OptionValues } from "../command-spec.ts";
 import type { App, CliContext } from "../context.ts";
 import { exitCodeOf, exitCodeOfRun, exitCodeOfRuns, exitCodes } from "../exit-codes.ts";
 import { paint } from "../paint.ts";
 import { parseCount } from "../program.ts";
+import { commandLog, recoverFirst } from "../recover.ts";
 import { renderError } from "../render-error.ts";
 import { describeRun, noteRunError, runToJson } from "../run-view.ts";
 
@@ -33,7 +32,8 @@ export async function runProjects(
     name === undefined ? app.configuration.projects.filter((project) => project.enabled) : [app.deps.findProject(name)];
   if (projects.length === 0) throw new AppError("config_invalid", "no project is enabled in the configuration");
   if (options["dryRun"] === true) return await dryRun(context, app, projects, options);
-  await recover(context, app, projects);
+  await context.keys.importDirectory(app.configuration, commandLog(context, app));
+  await recoverFirst(context, app, projects, "storages");
   const runs = [];
   const codes: number[] = [];
   for (const project of projects) {
@@ -62,18 +62,6 @@ export async function runProjects(
   if (context.globals.json) context.terminal.print(JSON.stringify({ runs }));
   if (context.signal.aborted) return exitCodes.cancelled;
   return name === undefined ? exitCodeOfRuns(codes) : codes[0]!;
-}
-
-/** What a killed run of these projects left behind. */
-async function recover(context: CliContext, app: App, projects: readonly Project[]): Promise<void> {
-  const log = (level: LogLevel, message: string): void => {
-    app.log(level, message);
-    if (!context.globals.quiet && level !== "debug")
-      context.terminal.note(level === "warn" ? `warning: ${message}` : message);
-  };
-  const only = projects.length === 1 ? projects[0]!.name : null;
-  await context.keys.importDirectory(app.configuration, log);
-  await recoverAfterCrash({ ...app.deps, log }, { projects, only, signal: context.signal });
 }
 
 function requestOf(options: OptionValues): {

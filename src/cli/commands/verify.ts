@@ -4,12 +4,14 @@ import { verifyBackup } from "../../usecases/verify-backup.ts";
 import type { CommandAction } from "../command-spec.ts";
 import { exitCodeOfRun } from "../exit-codes.ts";
 import { paint } from "../paint.ts";
+import { recoverFirst } from "../recover.ts";
 import { formatDuration } from "../render-table.ts";
 import { noteRunError, runToJson } from "../run-view.ts";
 
 export const command: CommandAction = async (context, [name, reference], options) => {
   await using app = await context.openApp({ configuration: "required", state: "preferred" });
   const project = app.deps.findProject(name!);
+  await recoverFirst(context, app, [project], "records");
   const run = await verifyBackup(app.deps, {
     project,
     reference: reference!,

@@ -1,6 +1,6 @@
 // A condition that stands until it is resolved: it is told once when it begins and once when it ends.
 
-export const alertKinds = ["did_not_start", "rpo", "not_verified", "after_commit"] as const;
+export const alertKinds = ["did_not_start", "rpo", "not_verified", "after_commit", "state_store"] as const;
 export type AlertKind = (typeof alertKinds)[number];
 
 export interface AlertCondition {

@@ -27,6 +27,13 @@ export function allRoutes(projects: readonly Project[], shared: readonly Channel
   return [...sharedRoutes(shared), ...own];
 }
 
+/** Those that reach another place than the ones before them. */
+export function distinctRoutes(routes: readonly Route[]): readonly Route[] {
+  const place = ({ channel }: Route): string => JSON.stringify([channel.type, channel.settings]);
+  const first = new Map(routes.toReversed().map((route) => [place(route), route]));
+  return routes.filter((route) => first.get(place(route)) === route);
+}
+
 /** `success` and `failure` are ends of runs (a warning is trouble, so a failure here); all the rest needs `all`. */
 export function hears({ on }: Pick<ChannelSpec, "on">, event: NoticeEvent): boolean {
   if (on.includes("all")) return true;
