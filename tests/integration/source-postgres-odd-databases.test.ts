@@ -89,3 +89,30 @@ test("a database with subscriptions is drilled and replaced, and the publisher's
     "DROP SUBSCRIPTION plain",
   );
 }, 60_000);
+
+test("a database that is read-only by default, a template with a limit, is replaced and restored in place", async () => {
+  const database = bed.newName();
+  await createTestDatabase(bed.server, database, "CREATE TABLE t (a int PRIMARY KEY)", "INSERT INTO t VALUES (1), (2)");
+  const source = bed.source({ database });
+  const taken = await takeDump(source);
+  await bed.server.run(
+    "postgres",
+    `ALTER DATABASE ${database} SET default_transaction_read_only = on`,
+    `ALTER DATABASE ${database} IS_TEMPLATE true CONNECTION LIMIT 5`,
+    "ALTER ROLE backup SET default_transaction_read_only = on",
+  );
+  try {
+    expect(await drill(source, await takeDump(source))).toEqual([]);
+    await replace(database, taken);
+    await using clean = await source.openTarget({ database, mode: "clean", stopConnections: false, signal: never });
+    expect(await fill(clean, taken)).toEqual([]);
+    await clean.commit();
+    await using append = await source.openTarget({ database, mode: "append", stopConnections: false, signal: never });
+    await bed.server.run(database, "SET default_transaction_read_only = off", "TRUNCATE t");
+    for (const part of restoreParts(taken)) await append.restore(part, { ...plainRestore, dataOnly: true }, never);
+    expect(await bed.server.run(database, "SELECT count(*)::int AS n FROM t")).toEqual([{ n: 2 }]);
+  } finally {
+    await bed.server.run("postgres", "ALTER ROLE backup RESET default_transaction_read_only");
+  }
+  expect((await bed.server.listDatabases()).filter((name) => name.startsWith(`${database}_`))).toEqual([]);
+}, 60_000);

@@ -127,11 +127,11 @@ async function connectClient(client: OpenClient, signal: AbortSignal): Promise<v
   }
 }
 
-/** Settings of the role or database must neither cut long queries nor change how values are printed. */
+/** Settings of the role or database must neither cut long queries, nor change how values are printed, nor keep us from cleaning up. */
 async function prepareSession(client: OpenClient): Promise<void> {
   await client.query(`SELECT set_config(name, value, false)
     FROM (VALUES ('statement_timeout', '0'), ('idle_in_transaction_session_timeout', '0'), ('transaction_timeout', '0'),
-      ('idle_session_timeout', '0'), ('lock_timeout', '60s'), ('row_security', 'off'), ('search_path', 'pg_catalog'),
+      ('idle_session_timeout', '0'), ('default_transaction_read_only', 'off'), ('lock_timeout', '60s'), ('row_security', 'off'), ('search_path', 'pg_catalog'),
       ('client_connection_check_interval', '10s')) AS wanted (name, value)
     WHERE EXISTS (SELECT FROM pg_catalog.pg_settings AS known WHERE known.name = wanted.name)`);
 }

@@ -27,7 +27,10 @@ export function canRestrict(version: string): boolean {
   return since !== undefined && compareVersions(version, since) >= 0;
 }
 
-/** `prelude` is SQL of our own that comes first; `holdsTransaction`: it and the SQL begin and end the one transaction. */
+// A database may be read-only by default. Said first, for no query may come before it.
+const writable = "SET transaction_read_only = off;\n";
+
+/** `prelude` is SQL of our own that comes first; `holdsTransaction`: the SQL ends the one transaction itself. */
 export async function runPsql(
   place: RestorePlace,
   sql: ByteStream,
@@ -54,7 +57,11 @@ export async function runPsql(
     ],
     env: login.env,
     signal,
-    stdin: restrictMetaCommands(sql, randomBytes(24).toString("hex"), prelude),
+    stdin: restrictMetaCommands(
+      sql,
+      randomBytes(24).toString("hex"),
+      `${holdsTransaction ? "BEGIN;\n" : ""}${writable}${prelude}`,
+    ),
     onStderrLine,
     fail: (exit) => translateToolExit(exit, `psql into database "${place.database}"`, "restore_failed"),
   });

@@ -14,8 +14,8 @@ export interface Relation {
   readonly kind: string;
   /** Partitioned parent, or the table that owns a sequence. */
   readonly parents: readonly string[];
-  /** A partitioned table that spreads its rows by hash. */
-  readonly isHashed: boolean;
+  /** Partitioned by the hash of an enum, which changes with each restore: pg_dump then loads rows by this table. */
+  readonly isReshuffled: boolean;
 }
 
 export interface DumpPlan {
@@ -41,7 +41,8 @@ export async function listRelations(connection: PostgresConnection): Promise<rea
         SELECT d.refobjid::text FROM pg_depend AS d
           WHERE c.relkind = 'S' AND d.classid = 'pg_class'::regclass AND d.objid = c.oid
             AND d.refclassid = 'pg_class'::regclass AND d.deptype IN ('a', 'i')) AS parents,
-      EXISTS (SELECT FROM pg_partitioned_table AS t WHERE t.partrelid = c.oid AND t.partstrat = 'h') AS "isHashed"
+      EXISTS (SELECT FROM pg_partitioned_table AS t JOIN pg_opclass AS o ON o.oid = ANY (t.partclass)
+        WHERE t.partrelid = c.oid AND t.partstrat = 'h' AND o.opcname = 'enum_ops') AS "isReshuffled"
     FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
     WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S') AND c.relpersistence <> 't'
       AND n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname !~ '^pg_(toast|temp)'

@@ -71,7 +71,7 @@ async function runPgRestore(
   if (clients.warning !== null) place.context.log("warn", clients.warning);
   await using held = new AsyncDisposableStack();
   const login = held.use(await openToolLogin(place.config, place.context.tmpDir));
-  const { isSuperuser, missingTablespaces, serverNum } = await prepareTarget(place, head, options, signal);
+  const { isSuperuser, missingTablespaces, serverNum, isReadOnly } = await prepareTarget(place, head, options, signal);
   if (missingTablespaces.length > 0 && place.isThrowaway !== true) {
     const names = missingTablespaces.join(", ");
     warnings.add(`the target server lacks the tablespaces ${names}: everything was put into the database's own`);
@@ -113,7 +113,7 @@ async function runPgRestore(
   await using tool = spawnTool({
     command: clients.program("pg_restore"),
     args,
-    env: login.env,
+    env: isReadOnly ? { ...login.env, PGOPTIONS: "-c default_transaction_read_only=off" } : login.env,
     signal,
     ...("stdin" in input ? { stdin: input.stdin, largeInput: true } : {}),
     onStderrLine: warnings.readLine,
@@ -123,7 +123,7 @@ async function runPgRestore(
     // One script for one transaction: either all is replaced or nothing.
     const drops = place.clean ? planDrops(listed).join("\n") : "";
     // The script begins the transaction once more, which is a warning, and then sets the level of messages itself.
-    const prelude = `BEGIN;\nSET client_encoding = 'UTF8';\nSET client_min_messages = error;\n${drops}\n`;
+    const prelude = `SET client_encoding = 'UTF8';\nSET client_min_messages = error;\n${drops}\n`;
     const output = isTooNew ? withoutTransactionTimeout(tool.stdout) : tool.stdout;
     const script = readSqlScript(output, "restore_failed", `the archive for database "${place.database}"`);
     await runPsql(place, script, prelude, warnings.readLine, signal, true);
@@ -169,6 +169,8 @@ interface PreparedTarget {
   readonly missingTablespaces: readonly string[];
   /** As `server_version_num`. */
   readonly serverNum: number;
+  /** By a setting of the database or the role. */
+  readonly isReadOnly: boolean;
 }
 
 async function prepareTarget(
@@ -179,17 +181,20 @@ async function prepareTarget(
 ): Promise<PreparedTarget> {
   const { config, database } = place;
   await using connection = await connect(config, { database, signal, errorCode: "restore_failed" });
-  const [me] = await connection.run<{ super: boolean; num: number }>(
+  const [me] = await connection.run<{ super: boolean; num: number; readOnly: boolean }>(
     "asking for our own rights",
-    "SELECT rolsuper AS super, current_setting('server_version_num')::int AS num FROM pg_roles WHERE rolname = current_user",
+    `SELECT rolsuper AS super, current_setting('server_version_num')::int AS num,
+      (SELECT reset_val = 'on' FROM pg_settings WHERE name = 'default_transaction_read_only') AS "readOnly"
+    FROM pg_roles WHERE rolname = current_user`,
   );
   const isSuperuser = me?.super === true;
   const serverNum = me?.num ?? 0;
-  if (options.dataOnly) return { isSuperuser, missingTablespaces: [], serverNum };
+  const isReadOnly = me?.readOnly === true;
+  if (options.dataOnly) return { isSuperuser, missingTablespaces: [], serverNum, isReadOnly };
   await checkExtensions(connection, head);
   if (!options.noOwner) await checkOwners(connection, head);
   if (!place.inPlace && options.tables.length === 0) await createMissingSchemas(connection, head);
-  return { isSuperuser, missingTablespaces: await findMissingTablespaces(connection, head), serverNum };
+  return { isSuperuser, missingTablespaces: await findMissingTablespaces(connection, head), serverNum, isReadOnly };
 }
 
 /** A new server seldom has them, and where rows lie matters less than that they are back. */

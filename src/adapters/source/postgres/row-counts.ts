@@ -40,13 +40,13 @@ export async function countDatabase(connection: PostgresConnection): Promise<rea
   });
 }
 
-/** The topmost table over it that spreads by hash: an enum's hash changes with each restore, and pg_dump goes by the root. */
+/** The topmost table over it whose rows a restore may put into other partitions. */
 function poolFinder(relations: readonly Relation[]): (table: Relation) => Relation | undefined {
   const byOid = new Map(relations.map((relation) => [relation.oid, relation]));
   return (table) => {
     let pool: Relation | undefined;
     for (let at: Relation | undefined = table; at !== undefined; at = byOid.get(at.parents[0] ?? "")) {
-      if (at.isHashed) pool = at;
+      if (at.isReshuffled) pool = at;
     }
     return pool;
   };
