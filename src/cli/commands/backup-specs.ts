@@ -49,7 +49,7 @@ export const backupCommands: readonly CommandSpec[] = [
     summary: "show the log of a project's runs",
     arguments: [{ syntax: "<project>", description: "project, or the id of one run" }],
     options: [
-      { flags: "-n, --last <n>", description: "how many runs (default 1)" },
+      { flags: "-n, --last <n>", description: "only the newest n runs (default: all)" },
       { flags: "--failed", description: "only runs that failed" },
       {
         flags: "--level <level>",

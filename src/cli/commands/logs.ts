@@ -12,10 +12,11 @@ const linesPerPage = 1_000;
 export const command: CommandAction = async (context, [name], options) => {
   await using app = await context.openApp({ configuration: "required" });
   const { state } = app.deps;
-  const last = parseCount(options["last"], "--last") ?? 1;
   const isProject = app.configuration.projects.some((project) => project.name === name);
   const status = options["failed"] === true ? { status: ["failed", "cancelled"] as const } : {};
-  let runs: readonly Run[] = await state.listRuns({ project: name!, limit: last, ...status });
+  const wanted = { project: name!, ...status };
+  const limit = parseCount(options["last"], "--last") ?? (await state.countRuns(wanted));
+  let runs: readonly Run[] = await state.listRuns({ ...wanted, limit });
   if (runs.length === 0 && !isProject) {
     const run = await state.findRun(name!);
     if (run === undefined) {
