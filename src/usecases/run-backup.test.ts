@@ -77,6 +77,14 @@ describe("a backup that succeeds", () => {
     await expect(back(world)).rejects.toMatchObject({ code: "lock_held" });
     expect(world.events).toEqual([]);
   });
+
+  test("names a backup that is on in the words that people script against, and who makes it", async () => {
+    const world = openTestDeps();
+    await using _held = await world.deps.lock.acquire("shop", "backup");
+    const refusal = await back(world).catch((error: unknown) => error);
+    expect(refusal).toMatchObject({ code: "lock_held", details: { holder: { purpose: "backup" } } });
+    expect((refusal as Error).message).toMatch(/^Backup already in progress for shop \(pid \d+ on .+, since 20.+Z\)$/);
+  });
 });
 
 describe("a backup on some of its storages", () => {

@@ -5,6 +5,7 @@ import type { BackupType } from "../domain/backup/backup.ts";
 import { newBackupId } from "../domain/backup/object-key.ts";
 import type { BandwidthLimits, Project, ScheduleSpec } from "../domain/project/project.ts";
 import type { Run } from "../domain/run/run.ts";
+import type { HeldLock, LockHolder } from "../ports/lock.ts";
 import { beginStretching } from "./begin-stretching.ts";
 import { attemptBackup, type AttemptResult } from "./attempt-backup.ts";
 import type { Deps } from "./deps.ts";
@@ -38,8 +39,25 @@ export async function runBackup(deps: Deps, request: BackupRequest): Promise<Run
   beginStretching(deps, project);
   const trigger = request.schedule?.name ?? "manual";
   const run = { project: project.name, kind: "backup", trigger, signal } as const;
-  await using _lock = await tellUnlessBegun(deps, run, () => deps.lock.acquire(project.name, "backup"));
+  await using _lock = await tellUnlessBegun(deps, run, () => lockProject(deps, project.name));
   return await executeRun(deps, run, (active) => backUp(deps, active, request));
+}
+
+/** The refusal has the words that people script against, when it is a backup that is on. */
+async function lockProject({ lock }: Pick<Deps, "lock">, name: string): Promise<HeldLock> {
+  try {
+    return await lock.acquire(name, "backup");
+  } catch (error) {
+    if (!(error instanceof AppError) || error.code !== "lock_held") throw error;
+    const holder = error.details["holder"] as LockHolder | undefined;
+    if (holder?.purpose !== "backup") throw error;
+    const { owner, since } = holder;
+    const who = `pid ${owner.pid} on ${owner.host}, since ${new Date(since).toISOString()}`;
+    throw new AppError("lock_held", `Backup already in progress for ${name} (${who})`, {
+      ...(error.hint === undefined ? {} : { hint: error.hint }),
+      details: error.details,
+    });
+  }
 }
 
 async function backUp(deps: Deps, run: ActiveRun, request: BackupRequest): Promise<void> {
