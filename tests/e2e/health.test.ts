@@ -7,6 +7,7 @@ import { binaryPath } from "../support/binary.ts";
 import { freePort } from "../support/postgres-server.ts";
 import { needs } from "../support/requirement.ts";
 import { hasSshd, sshdPrograms, startSshd, type SshdServer } from "../support/sshd-server.ts";
+import { runOnTerminal } from "../support/terminal.ts";
 import { canary, openTestWorld, type World } from "../support/world.ts";
 
 interface HealthJson {
@@ -174,26 +175,11 @@ describe("an SSH host that nobody knows", () => {
   );
 });
 
-/** The program on a terminal of its own; answers the question when it comes. */
-async function answerOnTerminal(world: World, answer: string): Promise<{ exitCode: number; text: string }> {
-  let text = "";
-  let answered = false;
-  const decoder = new TextDecoder();
-  const child = Bun.spawn([binaryPath, "health"], {
+/** Answers the question when it comes. */
+function answerOnTerminal(world: World, answer: string): Promise<{ exitCode: number | null; text: string }> {
+  return runOnTerminal([binaryPath, "health"], {
     cwd: world.dir,
-    env: { ...process.env, ...world.env, TERM: "xterm" },
-    terminal: {
-      cols: 200,
-      rows: 50,
-      data(terminal, data) {
-        text += decoder.decode(data, { stream: true });
-        if (answered || !text.includes("Type yes")) return;
-        answered = true;
-        terminal.write(`${answer}\r`);
-      },
-    },
+    env: { ...process.env, ...world.env },
+    typing: [{ after: "Type yes", keys: `${answer}\r` }],
   });
-  const exitCode = await child.exited;
-  // eslint-disable-next-line no-control-regex -- a terminal is sent such characters
-  return { exitCode, text: text.replaceAll(/\u001b\[[0-9;?]*[A-Za-z]/g, "") };
 }

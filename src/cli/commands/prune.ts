@@ -31,7 +31,12 @@ export const command: CommandAction = async (context, [name], options) => {
       runs.push({ ...runToJson(run), removedBackups: removedBy(run) });
       noteRunError(context, run);
       if (!context.globals.json) {
-        context.terminal.print(`${describeRun(context, run)}, ${removedBy(run)} backups removed`);
+        {
+          const removed = removedBy(run);
+          context.terminal.print(
+            `${describeRun(context, run)}, ${removed} ${removed === 1 ? "backup" : "backups"} removed`,
+          );
+        }
       }
     } catch (error) {
       const appError = toAppError(error);
