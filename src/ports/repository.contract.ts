@@ -15,6 +15,8 @@ export interface RepositorySubject extends AsyncDisposable {
   readonly wrongPassword: Repository;
   /** False for an append-only server: what is made stays. */
   readonly removes: boolean;
+  /** Puts an empty repository in the place of the one just made that is opened with less work. */
+  hasten?(): Promise<void>;
 }
 
 const never = new AbortController().signal;
@@ -59,6 +61,7 @@ export function describeRepositoryContract(name: string, open: () => Promise<Rep
       expect(await repository.probe(never)).toEqual(made);
       await expect(repository.init(never)).rejects.toMatchObject({ code: "object_exists" });
       expect(await repository.listSnapshots({ tags: [] }, never)).toEqual([]);
+      await subject.hasten?.();
     }, 60_000);
 
     test("a wrong password is refused and not worth a retry", async () => {

@@ -10,6 +10,7 @@ import { startMariadbServer } from "../support/mariadb-server.ts";
 import { richStatements } from "../support/mysql-family-rich.ts";
 import { createTestDatabase, createUser } from "../support/mysql-family-server.ts";
 import { databaseOn, oddName, openOddPostgres } from "../support/odd-postgres.ts";
+import { writeQuickRepository } from "../support/quick-repository.ts";
 import { needs } from "../support/requirement.ts";
 import { resticPassword } from "../support/restic-world.ts";
 import { findTool, toolPath } from "../support/tools.ts";
@@ -44,10 +45,7 @@ async function openPlace(
     ...project,
   };
   await world.configure({ file: { storage: [{ name: "vault", type: "restic", restic: vault }], projects: [shop] } });
-  const init = Bun.spawn([restic, "-r", vault.repository, "init", "-q"], {
-    env: { PATH: process.env["PATH"] ?? "", HOME: world.dir, RESTIC_PASSWORD: resticPassword },
-  });
-  expect(await init.exited).toBe(0);
+  await writeQuickRepository(vault.repository, resticPassword);
   return { world, uploads };
 }
 

@@ -5,75 +5,75 @@ import type { AppError } from "../../src/domain/error.ts";
 import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import { mkdirSync, readdirSync, writeFileSync } from "node:fs";
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { rm } from "node:fs/promises";
 import { join } from "node:path";
-import { open } from "../../src/adapters/repository/restic/index.ts";
 import type { ResticConfig } from "../../src/adapters/repository/restic/config.ts";
 import { describeRepositoryContract, type RepositorySubject } from "../../src/ports/repository.contract.ts";
-import type { Repository } from "../../src/ports/repository.ts";
 import { startMinio } from "../support/minio-server.ts";
+import { makeQuickRepository, writeQuickRepository } from "../support/quick-repository.ts";
 import { needs } from "../support/requirement.ts";
+import { openPlace, placePassword, resticProgram } from "../support/restic-place.ts";
 import { startRestServer } from "../support/rest-server.ts";
 import { hasSshd, startSshd } from "../support/sshd-server.ts";
 import { findTool, toolPath } from "../support/tools.ts";
 
-const password = "canary-repository-5d1e";
-const program = findTool("restic") ?? "restic";
 const never = new AbortController().signal;
 const testWithRestic = needs(toolPath("restic"));
 
-interface Place extends AsyncDisposable {
-  readonly config: Omit<ResticConfig, "password">;
+interface Server extends AsyncDisposable {
+  readonly config: Pick<ResticConfig, "repository"> & Partial<ResticConfig>;
+  hasten(): Promise<void>;
+  /** False for an append-only server. */
+  readonly removes?: boolean;
 }
 
-async function openSubject(place: Place, removes = true): Promise<RepositorySubject> {
-  const tmpDir = await mkdtemp(join(tmpdir(), "backupctl-restic-test-"));
-  const at = (host: string, secret = password): Repository =>
-    open({ ...place.config, password: secret }, { tmpDir, host, program, log() {} });
+async function openSubject({ config, hasten, removes = true, ...server }: Server): Promise<RepositorySubject> {
+  const place = await openPlace({ repository: config.repository });
+  const tmpDir = join(place.directory, "tmp");
+  mkdirSync(tmpDir);
   return {
-    repository: at("one.example"),
-    otherHost: at("two.example"),
-    wrongPassword: at("one.example", "not the password"),
+    repository: place.open(config, { tmpDir }),
+    otherHost: place.open(config, { tmpDir, host: "two.example" }),
+    wrongPassword: place.open({ ...config, password: "not the password" }, { tmpDir }),
     removes,
+    hasten,
     async [Symbol.asyncDispose]() {
       expect(readdirSync(tmpDir)).toEqual([]);
-      await rm(tmpDir, { recursive: true, force: true });
       await place[Symbol.asyncDispose]();
+      await server[Symbol.asyncDispose]();
     },
   };
 }
 
-async function localPlace(): Promise<Place & { readonly directory: string }> {
-  const directory = await mkdtemp(join(tmpdir(), "backupctl-restic-repo-"));
-  return {
-    directory,
-    config: { repository: join(directory, "repo"), env: {} },
-    [Symbol.asyncDispose]: () => rm(directory, { recursive: true, force: true }),
-  };
+/** The files of a repository that restic has just made, replaced. */
+async function replaceRepository(directory: string): Promise<void> {
+  await rm(directory, { recursive: true });
+  await writeQuickRepository(directory, placePassword);
 }
 
 if (findTool("restic") !== undefined) {
-  describeRepositoryContract("restic, local", async () => openSubject(await localPlace()));
+  describeRepositoryContract("restic, local", async () => {
+    const place = await openPlace({ isMade: false });
+    const { repositoryPath } = place;
+    return openSubject({
+      config: { repository: repositoryPath },
+      hasten: () => replaceRepository(repositoryPath),
+      [Symbol.asyncDispose]: () => place[Symbol.asyncDispose](),
+    });
+  });
 
   if (findTool("rest-server") !== undefined) {
-    describeRepositoryContract("restic, REST", async () => {
-      const server = await startRestServer();
-      return openSubject({
-        config: { repository: server.repository, env: {} },
-        [Symbol.asyncDispose]: () => server[Symbol.asyncDispose](),
-      });
-    });
-    describeRepositoryContract("restic, append-only REST", async () => {
-      const server = await startRestServer({ appendOnly: true });
-      return openSubject(
-        {
-          config: { repository: server.repository, env: {} },
+    for (const appendOnly of [false, true]) {
+      describeRepositoryContract(`restic, ${appendOnly ? "append-only " : ""}REST`, async () => {
+        const server = await startRestServer({ appendOnly });
+        return openSubject({
+          config: { repository: server.repository },
+          hasten: () => replaceRepository(server.directory),
+          removes: !appendOnly,
           [Symbol.asyncDispose]: () => server[Symbol.asyncDispose](),
-        },
-        false,
-      );
-    });
+        });
+      });
+    }
   }
 
   if (hasSshd()) {
@@ -83,9 +83,9 @@ if (findTool("restic") !== undefined) {
       return openSubject({
         config: {
           repository: `sftp:${server.user}@127.0.0.1:${server.dataPath}/repo`,
-          env: {},
           ssh: { port, private_key_path, known_hosts_path },
         },
+        hasten: () => replaceRepository(join(server.dataPath, "repo")),
         [Symbol.asyncDispose]: () => server[Symbol.asyncDispose](),
       });
     });
@@ -94,10 +94,17 @@ if (findTool("restic") !== undefined) {
   if (findTool("minio") !== undefined) {
     describeRepositoryContract("restic, S3", async () => {
       const server = await startMinio();
+      const { endpoint, bucket, accessKey, secretKey } = server;
+      const client = new Bun.S3Client({ endpoint, bucket, accessKeyId: accessKey, secretAccessKey: secretKey });
       return openSubject({
         config: {
-          repository: `s3:${server.endpoint}/${server.bucket}/repo`,
-          env: { AWS_ACCESS_KEY_ID: server.accessKey, AWS_SECRET_ACCESS_KEY: server.secretKey },
+          repository: `s3:${endpoint}/${bucket}/repo`,
+          env: { AWS_ACCESS_KEY_ID: accessKey, AWS_SECRET_ACCESS_KEY: secretKey },
+        },
+        async hasten() {
+          const { contents = [] } = await client.list({ prefix: "repo/" });
+          for (const { key } of contents) await client.delete(key);
+          for (const [path, content] of makeQuickRepository(placePassword)) await client.write(`repo/${path}`, content);
         },
         [Symbol.asyncDispose]: () => server[Symbol.asyncDispose](),
       });
@@ -105,24 +112,18 @@ if (findTool("restic") !== undefined) {
   }
 }
 
-describe("restic", () => {
+describe.concurrent("restic", () => {
   testWithRestic("is needed, and its absence is named", async () => {
-    await using place = await localPlace();
-    const missing = open(
-      { ...place.config, password },
-      { tmpDir: place.directory, host: "h", program: "/nonexistent/restic", log() {} },
-    );
+    await using place = await openPlace();
+    const missing = place.open({}, { program: "/nonexistent/restic" });
     await expect(missing.probe(never)).rejects.toMatchObject({ code: "tool_missing" });
   });
 
   testWithRestic(
     "a server that is down is unreachable, soon enough",
     async () => {
-      await using place = await localPlace();
-      const down = open(
-        { repository: "rest:http://127.0.0.1:9/", env: {}, password },
-        { tmpDir: place.directory, host: "h", program, log() {} },
-      );
+      await using place = await openPlace();
+      const down = place.open({ repository: "rest:http://127.0.0.1:9/" });
       const startedAt = Date.now();
       await expect(down.probe(AbortSignal.timeout(45_000))).rejects.toMatchObject({ code: "storage_unreachable" });
       expect(Date.now() - startedAt).toBeLessThan(40_000);
@@ -135,19 +136,14 @@ describe("restic", () => {
     async () => {
       if (!hasSshd()) return;
       await using server = await startSshd();
-      await using place = await localPlace();
+      await using place = await openPlace();
       const { port, private_key_path } = server.settings();
       const empty = join(place.directory, "known hosts");
       writeFileSync(empty, "");
-      const unknown = open(
-        {
-          repository: `sftp:${server.user}@127.0.0.1:${server.dataPath}/repo`,
-          env: {},
-          ssh: { port, private_key_path, known_hosts_path: empty },
-          password,
-        },
-        { tmpDir: place.directory, host: "h", program, log() {} },
-      );
+      const unknown = place.open({
+        repository: `sftp:${server.user}@127.0.0.1:${server.dataPath}/repo`,
+        ssh: { port, private_key_path, known_hosts_path: empty },
+      });
       await expect(unknown.init(AbortSignal.timeout(45_000))).rejects.toMatchObject({ code: "storage_auth_failed" });
       expect(readdirSync(server.dataPath)).toEqual([]);
     },
@@ -157,12 +153,8 @@ describe("restic", () => {
   testWithRestic(
     "the lock of a killed process is taken away, and the work is done",
     async () => {
-      await using place = await localPlace();
-      const repository = open(
-        { ...place.config, password },
-        { tmpDir: place.directory, host: "one.example", program, log() {} },
-      );
-      await repository.init(never);
+      await using place = await openPlace();
+      const repository = place.open();
       const data = join(place.directory, "data");
       mkdirSync(data);
       for (let index = 0; index < 40; index++)
@@ -174,17 +166,17 @@ describe("restic", () => {
         ["prune"],
         ["check", "--read-data"],
       ]) {
-        const child = spawn(program, [...command, "--limit-upload", "1", "--limit-download", "200"], {
+        const child = spawn(resticProgram, [...command, "--limit-upload", "1", "--limit-download", "200"], {
           env: {
             PATH: process.env["PATH"] ?? "",
             HOME: place.directory,
-            RESTIC_REPOSITORY: place.config.repository,
-            RESTIC_PASSWORD: password,
+            RESTIC_REPOSITORY: place.repositoryPath,
+            RESTIC_PASSWORD: placePassword,
           },
           stdio: "ignore",
         });
         const exited = new Promise((resolve) => child.once("exit", resolve));
-        const locks = join(place.config.repository, "locks");
+        const locks = join(place.repositoryPath, "locks");
         const deadline = Date.now() + 15_000;
         while (readdirSync(locks).length === 0 && child.exitCode === null && Date.now() < deadline) await Bun.sleep(5);
         child.kill("SIGKILL");
@@ -206,12 +198,8 @@ describe("restic", () => {
   testWithRestic(
     "a cancelled backup leaves no lock and no snapshot",
     async () => {
-      await using place = await localPlace();
-      const slow = open(
-        { ...place.config, password },
-        { tmpDir: place.directory, host: "one.example", program, limits: { uploadKbps: 500 }, log() {} },
-      );
-      await slow.init(never);
+      await using place = await openPlace();
+      const slow = place.open({}, { limits: { uploadKbps: 500 } });
       const data = join(place.directory, "data");
       mkdirSync(data);
       writeFileSync(join(data, "big"), crypto.getRandomValues(new Uint8Array(65_536)));
@@ -220,7 +208,7 @@ describe("restic", () => {
       const controller = new AbortController();
       const reason = new Error("enough");
       const backing = slow.backup({ paths: [data], exclude: [], tags: ["a"], signal: controller.signal });
-      const locks = join(place.config.repository, "locks");
+      const locks = join(place.repositoryPath, "locks");
       while (readdirSync(locks).length === 0) await Bun.sleep(10);
       await Bun.sleep(300);
       controller.abort(reason);
@@ -234,25 +222,21 @@ describe("restic", () => {
   testWithRestic(
     "nothing that restic is started with tells the password",
     async () => {
-      await using place = await localPlace();
+      await using place = await openPlace();
       const spy = join(place.directory, "spy");
       const seen = join(place.directory, "seen");
       writeFileSync(
         spy,
-        `#!/bin/sh\ntr '\\0' '\\n' < /proc/$$/cmdline >> ${seen}\ntr '\\0' '\\n' < /proc/$$/environ >> ${seen}\nexec ${program} "$@"\n`,
+        `#!/bin/sh\ntr '\\0' '\\n' < /proc/$$/cmdline >> ${seen}\ntr '\\0' '\\n' < /proc/$$/environ >> ${seen}\nexec ${resticProgram} "$@"\n`,
         { mode: 0o755 },
       );
       const logged: string[] = [];
-      const repository = open(
-        { ...place.config, password, env: {} },
-        { tmpDir: place.directory, host: "h", program: spy, log: (_level, message) => void logged.push(message) },
-      );
-      await repository.init(never);
+      const repository = place.open({}, { program: spy, log: (_level, message) => void logged.push(message) });
       await repository.listSnapshots({ tags: [] }, never);
       const text = await Bun.file(seen).text();
       expect(text).toContain("snapshots");
-      expect(text).not.toContain(password);
-      expect(logged.join("\n")).not.toContain(password);
+      expect(text).not.toContain(placePassword);
+      expect(logged.join("\n")).not.toContain(placePassword);
     },
     60_000,
   );
@@ -260,9 +244,9 @@ describe("restic", () => {
 
 test("every way of quoting reaches ssh as it was written", async () => {
   const { sshOptions } = await import("../../src/adapters/repository/restic/ssh-options.ts");
-  expect(sshOptions({ repository: "/local", env: {} })).toEqual([]);
-  const [, plain] = sshOptions({ repository: "sftp:u@h:/r", env: {}, ssh: { port: 23, private_key_path: "/k" } });
+  expect(sshOptions({ repository: "/local" })).toEqual([]);
+  const [, plain] = sshOptions({ repository: "sftp:u@h:/r", ssh: { port: 23, private_key_path: "/k" } });
   expect(plain).toStartWith("sftp.args=-p 23 -i /k ");
-  const [, quoted] = sshOptions({ repository: "sftp:u@h:/r", env: {}, ssh: { private_key_path: "/a key,1" } });
+  const [, quoted] = sshOptions({ repository: "sftp:u@h:/r", ssh: { private_key_path: "/a key,1" } });
   expect(quoted).toStartWith(`"sftp.args=-i '/a key,1' `);
 });

@@ -6,6 +6,7 @@ import { dirname, join } from "node:path";
 import { z } from "zod";
 import { loadConfiguration, type LoadResult } from "../../src/adapters/config/load-configuration.ts";
 import type { Registries } from "../../src/adapters/config/registries.ts";
+import { resticDefinition } from "../../src/adapters/repository/restic/definition.ts";
 import { AppError } from "../../src/domain/error.ts";
 import type { ConfigProblem } from "../../src/domain/project/project.ts";
 
@@ -45,17 +46,7 @@ export const testRegistries: Registries = {
       load: never,
     },
   ],
-  repositories: [
-    {
-      type: "restic",
-      config: z.strictObject({
-        repository: z.string().min(1),
-        password: secret().optional(),
-        env: z.record(z.string(), secret()).default({}),
-      }),
-      load: never,
-    },
-  ],
+  repositories: [{ ...resticDefinition, load: never }],
   objectStores: [
     { type: "local", config: z.strictObject({ path: z.string().min(1).describe("Directory") }), load: never },
     {

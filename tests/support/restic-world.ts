@@ -1,8 +1,8 @@
 // A world whose project backs up to restic repositories, and restic itself to look into them from outside.
 
 import { existsSync } from "node:fs";
-import { mkdir } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
+import { writeQuickRepository } from "./quick-repository.ts";
 import { needs } from "./requirement.ts";
 import { findTool, toolPath } from "./tools.ts";
 import { openTestWorld, type World, type WorldOptions } from "./world.ts";
@@ -79,8 +79,7 @@ export async function openResticWorld(options: ResticWorldOptions = {}): Promise
     return stdout;
   };
   if (options.isMade !== false && !existsSync(join(repositoryPath, "config"))) {
-    await mkdir(dirname(repositoryPath), { recursive: true });
-    await restic("init", "-q");
+    await writeQuickRepository(repositoryPath, resticPassword);
   }
   return {
     ...world,

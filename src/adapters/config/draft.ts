@@ -2,11 +2,11 @@
 
 import type { z } from "zod";
 import type { Settings } from "../../domain/project/project.ts";
-import { checkBlock, noteSecrets, type Loading } from "./check-block.ts";
+import { addSecret, checkBlock, noteSecrets, type Loading } from "./check-block.ts";
 import type { Environment } from "./environment.ts";
 import { quote, type KeyPath } from "./key-path.ts";
 import { fileLocator, suggestName, type Locator } from "./problem-list.ts";
-import type { Registries, TechnologyKind } from "./registries.ts";
+import type { Registries, TechnologyKind, TypedSchema } from "./registries.ts";
 import { unresolved, type YamlTree } from "./yaml-tree.ts";
 
 export interface Draft extends Loading {
@@ -89,7 +89,10 @@ export function checkSettings(
   typeBlock: Locator,
 ): unknown {
   const definition = kind.registered.find((one) => one.type === type);
-  if (definition !== undefined) return checkBlock(draft, definition.config, settings.value, settings.locator);
+  if (definition !== undefined) {
+    const checked = checkBlock(draft, definition.config, settings.value, settings.locator);
+    return checked === undefined ? undefined : completeSettings(draft, definition, checked, settings.locator);
+  }
   const where = typeBlock.locate(["type"], "value");
   if (!kind.known.includes(type)) {
     const types = [...new Set([...kind.registered.map((one) => one.type), ...kind.known])];
@@ -104,6 +107,17 @@ export function checkSettings(
   );
   noteSecrets(draft, undefined, settings.value, settings.locator);
   return settings.value;
+}
+
+/** Settings with what the environment has for them; a key that then still lacks is a problem. */
+export function completeSettings(draft: Draft, definition: TypedSchema, settings: unknown, locator: Locator): unknown {
+  const completed = definition.complete?.(settings, (name) => draft.environment.find(name));
+  if (completed === undefined) return settings;
+  for (const secret of completed.secrets) addSecret(draft.secrets, secret);
+  for (const { key, hint } of completed.missing) {
+    draft.problems.error(locator.locate([key], "key"), `the key ${quote(key)} is missing`, hint);
+  }
+  return completed.config;
 }
 
 /** A name that refers to something that must exist. */

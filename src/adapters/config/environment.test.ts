@@ -363,20 +363,6 @@ describe("fallbacks of the environment", () => {
     expect(configuration.channels).toMatchObject([{ on: ["all"] }, { on: ["failure"], afterFailures: 3 }]);
   });
 
-  test("RESTIC_PASSWORD and the storage box complete a restic block", async () => {
-    const env = { RESTIC_PASSWORD: "canary", HETZNER_SSH_HOST: "box", HETZNER_SSH_USER: "u" };
-    const { projects, storages, secrets } = await load(
-      env,
-      only("    restic: { repository_path: /r, snapshot_mode: separate }\n"),
-    );
-    expect(projects[0]).toMatchObject({ storages: ["shop-restic"], snapshotMode: "separate" });
-    expect(storages.at(-1)).toMatchObject({
-      type: "restic",
-      settings: { repository: "sftp:u@box:/r", password: "canary" },
-    });
-    expect(secrets).toContain("canary");
-  });
-
   test("every secret is known for redaction, also as part of an address", async () => {
     const { secrets } = await load({ DATABASE_URL: "postgres://u:p%40canary@h/n", ENCRYPTION_KEY: "k".repeat(32) });
     expect(secrets).toEqual(expect.arrayContaining(["p%40canary", "p@canary", "k".repeat(32)]));

@@ -196,7 +196,13 @@ const resticKeys = {
   env: z
     .record(z.string(), z.string().meta({ secret: true }))
     .default({})
-    .describe("Variables for restic: the credentials of its back end"),
+    .describe("Variables for restic: the credentials of its back end; default: those of the environment"),
+  lock_wait_minutes: z
+    .number()
+    .min(0)
+    .max(1_440)
+    .default(10)
+    .describe("How long a lock that somebody else holds in the repository is waited for"),
 };
 
 /** A project's own `restic` block. */
@@ -210,6 +216,7 @@ export const ResticBlock = z
     repository: resticKeys.repository.optional(),
     password: resticKeys.password.optional(),
     env: resticKeys.env,
+    lock_wait_minutes: resticKeys.lock_wait_minutes,
     snapshot_mode: z
       .enum(["combined", "separate"])
       .default("combined")

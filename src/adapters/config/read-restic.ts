@@ -1,8 +1,8 @@
 // A project's own `restic` block, as a storage of type `restic`.
 
 import type { StorageSpec } from "../../domain/project/project.ts";
-import { addSecret, checkBlock } from "./check-block.ts";
-import { locatorAt, type Draft } from "./draft.ts";
+import { checkBlock } from "./check-block.ts";
+import { completeSettings, locatorAt, type Draft } from "./draft.ts";
 import { ResticBlock } from "./file-schema.ts";
 import type { KeyPath } from "./key-path.ts";
 import { storageKind } from "./registries.ts";
@@ -20,30 +20,18 @@ export function readRestic(draft: Draft, value: unknown, at: KeyPath, project: s
   if (block === undefined) return undefined;
   const repository = block.repository ?? boxRepository(draft, block.repository_path);
   if (repository === undefined) return { storage: undefined, snapshotMode: block.snapshot_mode };
-  const password = block.password ?? draft.environment.find("RESTIC_PASSWORD");
-  if (password === undefined || password === "") {
-    draft.problems.error(
-      locator.locate(["password"], "key"),
-      'the key "password" is missing',
-      "give it here as ${NAME}, or set RESTIC_PASSWORD",
-    );
-  } else {
-    addSecret(draft.secrets, password);
-  }
-  if (!storageKind(draft.registries).registered.some(({ type }) => type === "restic")) {
+  const ssh = block.repository === undefined ? boxLogin(draft) : undefined;
+  const { repository_path: _path, snapshot_mode: snapshotMode, ...own } = block;
+  const written = { ...own, repository, ...(ssh === undefined ? {} : { ssh }) };
+  const definition = storageKind(draft.registries).registered.find(({ type }) => type === "restic");
+  const settings = definition === undefined ? written : completeSettings(draft, definition, written, locator);
+  if (definition === undefined) {
     const where = locator.locate([], "key");
     draft.problems.warning(where, "restic is not available in this build", "runs that need it will fail");
   }
-  const ssh = block.repository === undefined ? boxLogin(draft) : undefined;
-  const settings = {
-    repository,
-    ...(password === undefined ? {} : { password }),
-    env: block.env,
-    ...(ssh === undefined ? {} : { ssh }),
-  };
   return {
     storage: { name: `${project}-restic`, type: "restic", isDefault: false, settings },
-    snapshotMode: block.snapshot_mode,
+    snapshotMode,
   };
 }
 

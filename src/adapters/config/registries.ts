@@ -4,7 +4,7 @@ import type { z } from "zod";
 import type { CipherDefinition } from "../cipher/definition.ts";
 import type { NotifierDefinition } from "../notifier/definition.ts";
 import type { ObjectStoreDefinition } from "../object-store/definition.ts";
-import type { RepositoryDefinition } from "../repository/definition.ts";
+import type { CompletedConfig, RepositoryDefinition } from "../repository/definition.ts";
 import type { SourceDefinition } from "../source/definition.ts";
 
 export interface Registries {
@@ -19,6 +19,7 @@ export interface TypedSchema {
   readonly followsState?: true;
   readonly type: string;
   readonly config: z.ZodType;
+  complete?(config: any, find: (name: string) => string | undefined): CompletedConfig<unknown>;
 }
 
 /** One kind of technology: what is registered, and what a file may name although this build cannot run it. */

@@ -14,7 +14,13 @@ export const ResticConfig = z
     env: z
       .record(z.string(), z.string().meta({ secret: true }))
       .default({})
-      .describe("Variables for restic: the credentials of its back end"),
+      .describe("Variables for restic: the credentials of its back end; default: those of the environment"),
+    lock_wait_minutes: z
+      .number()
+      .min(0)
+      .max(1_440)
+      .default(10)
+      .describe("How long a lock that somebody else holds in the repository is waited for"),
     ssh: z
       .strictObject({
         port: z.int().min(1).max(65_535).optional().describe("Port of the server; default: 22"),

@@ -208,10 +208,10 @@ export function open(config: ResticConfig, context: RepositoryContext): Reposito
       return { snapshots: numberOf(stats, "snapshots_count"), rawBytes: numberOf(stats, "total_size") };
     },
     async cache() {
-      return cacheOf((await this.probe(AbortSignal.timeout(60_000))).repositoryId);
+      return cacheOf((await this.probe(AbortSignal.timeout(60_000))).repositoryId, config.env);
     },
     async clearCache(signal) {
-      await removeCache((await this.probe(signal)).repositoryId);
+      await removeCache((await this.probe(signal)).repositoryId, config.env);
     },
     async passThrough(args, signal) {
       await using secrets = await openSecretDirectory(context.tmpDir);

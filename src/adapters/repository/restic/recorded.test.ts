@@ -57,7 +57,7 @@ cat "${directory}/$1.out"; cat "${directory}/$1.err" >&2; exit "$(cat "${directo
       }
       const program = join(directory, "restic");
       const context = { tmpDir: directory, host: "db1", program, log: () => {} };
-      return open({ repository: "/sample/repository", password: "canary", env: {} }, context);
+      return open({ repository: "/sample/repository", password: "canary", env: {}, lock_wait_minutes: 10 }, context);
     }
     const backUp = (name: string): Promise<SnapshotResult> =>
       play(name).backup({ paths: ["/sample/files"], exclude: [], tags: ["project:shop"], signal: never });

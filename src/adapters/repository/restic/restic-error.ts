@@ -14,6 +14,8 @@ export interface Failure {
   readonly said: string;
   /** All that it said. */
   readonly heard: string;
+  /** How long a lock was waited for, in words; undefined where it was not. */
+  readonly waited?: string | undefined;
 }
 
 /** Anything that is not listed here is a failure as well. */
@@ -27,7 +29,7 @@ export const exitCodes = {
 } as const;
 
 export function resticError(failure: Failure): AppError {
-  const { exit, location, program, said } = failure;
+  const { exit, location, program } = failure;
   if (exit.startError !== null) {
     return new AppError("tool_missing", `${program} could not be started (${exit.startError.message})`, {
       hint: "install restic 0.17.1 or newer, or set RESTIC_BINARY",
@@ -39,7 +41,7 @@ export function resticError(failure: Failure): AppError {
         hint: "make it with backupctl restic <project> init, or correct the storage's address",
       });
     case exitCodes.locked:
-      return lockHeld(location, said);
+      return lockHeld(failure);
     case exitCodes.wrongPassword:
       return new AppError("storage_auth_failed", `the password does not open the repository at ${location}`, {
         hint: "check the storage's password, or RESTIC_PASSWORD",
@@ -49,17 +51,19 @@ export function resticError(failure: Failure): AppError {
   }
 }
 
-function lockHeld(location: string, said: string): AppError {
-  const owner = parseLockOwner(said);
-  const hint = "wait for it to end; a lock that nobody holds any more goes with backupctl restic <project> unlock";
+function lockHeld({ location, said, heard, waited }: Failure): AppError {
+  const owner = parseLockOwner(said) ?? parseLockOwner(heard);
+  const hint =
+    "wait for it to end, or raise lock_wait_minutes; a lock that nobody holds any more goes with backupctl restic <project> unlock";
+  const after = waited === undefined ? "" : `; ${waited} of waiting did not help`;
   if (owner === undefined) {
     const tail = said === "" ? "" : `: ${said}`;
-    const message = `the repository at ${location} is locked by another process${tail}`;
+    const message = `the repository at ${location} is locked by another process${tail}${after}`;
     return new AppError("lock_held", message, { hint, retryable: true });
   }
   const { pid, host, user, since } = owner;
   const who = `pid ${pid} on ${host} (${user}${since === undefined ? "" : `, since ${since}`})`;
-  return new AppError("lock_held", `the repository at ${location} is locked by ${who}`, {
+  return new AppError("lock_held", `the repository at ${location} is locked by ${who}${after}`, {
     hint,
     retryable: true,
     details: { owner },

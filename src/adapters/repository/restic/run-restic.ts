@@ -6,7 +6,9 @@ import type { ByteStream } from "../../../ports/byte-stream.ts";
 import type { RepositoryContext } from "../../../ports/repository.ts";
 import { openSecretDirectory, type SecretDirectory } from "../../process/secret-file.ts";
 import { spawnTool, type ToolExit } from "../../process/spawn-tool.ts";
+import { isSecretVariable } from "./complete-config.ts";
 import type { ResticConfig } from "./config.ts";
+import { keepLines } from "./kept-lines.ts";
 import { openMessageReader, textOf, type Message } from "./read-messages.ts";
 import { sshOptions } from "./ssh-options.ts";
 import { exitCodes, resticError } from "./restic-error.ts";
@@ -40,15 +42,17 @@ export interface ResticOutcome {
 
 /** How long restic may take to put its lock away. */
 const killGraceMs = 60_000;
-/** How long somebody else's live lock is waited for. */
-const lockWait = "10m";
-const keptWarnings = 100;
+/** What could not be read, told one by one; the others are counted. */
+const toldWarnings = 100;
+/** What restic said, of which the beginning and the end tell what happened. */
+const keptErrors = { first: 100, last: 50 } as const;
 
 export function openRestic(config: ResticConfig, context: RepositoryContext): Restic {
   const { tmpDir, limits } = context;
   const program = context.program ?? "restic";
   const location = withoutSecrets(config.repository);
   const calls = { count: 0 };
+  const lockWait = `${Math.round(config.lock_wait_minutes * 60)}s`;
   const globalArgs = [
     ...sshOptions(config),
     ...(limits?.uploadKbps === undefined ? [] : ["--limit-upload", String(limits.uploadKbps)]),
@@ -73,23 +77,23 @@ export function openRestic(config: ResticConfig, context: RepositoryContext): Re
     };
   }
 
-  async function attempt(call: ResticCall, extra: readonly string[]): Promise<ResticOutcome> {
+  async function attempt(call: ResticCall, extra: readonly string[] = [], waited?: string): Promise<ResticOutcome> {
     call.signal.throwIfAborted();
     await using secrets = await openSecretDirectory(tmpDir);
     calls.count += 1;
-    const warnings: string[] = [];
+    const warnings = keepLines(toldWarnings);
     const texts: string[] = [];
-    const errors: string[] = [];
+    const errors = keepLines(keptErrors.first, keptErrors.last);
     const note = (message: Message): void => {
       const type = textOf(message, "message_type");
-      if (type === "error" && warnings.length < keptWarnings) warnings.push(describeError(message));
-      if (type === "exit_error") errors.push(textOf(message, "message"));
+      if (type === "error") warnings.add(describeError(message));
+      if (type === "exit_error") errors.add(textOf(message, "message"));
       call.onMessage?.(message);
     };
     const stdout = openMessageReader(note, (line) => texts.push(line));
     const stderr = openMessageReader(note, (line) => {
-      errors.push(line);
-      if (isSkippedPath(line)) warnings.push(line);
+      errors.add(line);
+      if (isSkippedPath(line)) warnings.add(line);
       context.log("debug", `restic: ${line}`);
     });
     const stop = stopGently(call.signal);
@@ -110,8 +114,9 @@ export function openRestic(config: ResticConfig, context: RepositoryContext): Re
           command: call.command,
           location,
           program,
-          said: shorten([...warnings.slice(0, 2), ...errors], config),
-          heard: errors.join("\n"),
+          said: shorten([...warnings.kept().slice(0, 2), ...errors.kept()], config),
+          heard: errors.kept().join("\n"),
+          waited,
         }),
     });
     stop.watch(tool.pid);
@@ -129,8 +134,8 @@ export function openRestic(config: ResticConfig, context: RepositoryContext): Re
     call.signal.throwIfAborted();
     const code = exit?.code ?? 0;
     // With exit code 3 older versions say what they could not read in plain words only.
-    const unread = code === exitCodes.incomplete && warnings.length === 0 ? errors.slice(0, keptWarnings) : warnings;
-    return { code, text: texts.join("\n"), warnings: unread.map((line) => hide(line, config)) };
+    const unread = code === exitCodes.incomplete && warnings.count === 0 ? errors : warnings;
+    return { code, text: texts.join("\n"), warnings: unread.told().map((line) => hide(line, config)) };
   }
 
   return {
@@ -141,29 +146,38 @@ export function openRestic(config: ResticConfig, context: RepositoryContext): Re
     environment,
     async run(call) {
       try {
-        return await attempt(call, []);
+        return await attempt(call);
       } catch (error) {
         if (!(error instanceof AppError && error.code === "lock_held") || call.command === "unlock") throw error;
         // restic removes locks of dead processes only; a live one's is waited for.
-        context.log("info", `${error.message}; looking whether its owner is still there`);
-        await attempt({ command: "unlock", args: [], signal: call.signal }, []);
-        return await attempt(call, ["--retry-lock", lockWait]);
+        const limit = describeWait(config.lock_wait_minutes);
+        context.log("info", `${error.message}; it is removed if its owner is dead, else waited for, up to ${limit}`);
+        await attempt({ command: "unlock", args: [], signal: call.signal });
+        return await attempt(call, ["--retry-lock", lockWait], limit);
       }
     },
     async *stream(command, args, signal) {
       signal.throwIfAborted();
       await using secrets = await openSecretDirectory(tmpDir);
       calls.count += 1;
-      const errors: string[] = [];
+      const errors = keepLines(keptErrors.first, keptErrors.last);
       const stop = stopGently(signal);
       const tool = spawnTool({
         command: program,
         args: [command, ...globalArgs, "--retry-lock", lockWait, ...args],
         env: await environment(secrets),
         signal: stop.signal,
-        onStderrLine: (line) => errors.push(line),
+        onStderrLine: (line) => errors.add(line),
         fail: (exit) =>
-          resticError({ exit, command, location, program, said: shorten(errors, config), heard: errors.join("\n") }),
+          resticError({
+            exit,
+            command,
+            location,
+            program,
+            said: shorten(errors.kept(), config),
+            heard: errors.kept().join("\n"),
+            waited: describeWait(config.lock_wait_minutes),
+          }),
       });
       stop.watch(tool.pid);
       try {
@@ -215,12 +229,15 @@ function shorten(lines: readonly string[], config: ResticConfig): string {
   return hide(chosen.join("; "), config).slice(0, 600);
 }
 
+function describeWait(minutes: number): string {
+  return minutes < 2 ? `${Math.round(minutes * 60)} s` : `${Math.round(minutes * 10) / 10} min`;
+}
+
 function hide(text: string, config: ResticConfig): string {
-  const secrets = [config.password, ...Object.values(config.env)].filter(
-    (value) => value !== undefined && value.length > 3,
-  );
-  return secrets.reduce<string>(
-    (clean, secret) => clean.replaceAll(secret!, "***"),
+  const variables = Object.entries(config.env).flatMap(([name, value]) => (isSecretVariable(name) ? [value] : []));
+  const secrets = [config.password ?? "", ...variables].filter((value) => value.length > 3);
+  return secrets.reduce(
+    (clean, secret) => clean.replaceAll(secret, "***"),
     text.replaceAll(config.repository, withoutSecrets(config.repository)),
   );
 }

@@ -6,7 +6,7 @@ import type { ResticConfig } from "./config.ts";
 const always = ["BatchMode=yes", "StrictHostKeyChecking=yes", "ServerAliveInterval=30", "ServerAliveCountMax=6"];
 
 /** Options for restic's command line; none for other back ends. */
-export function sshOptions({ repository, ssh }: ResticConfig): readonly string[] {
+export function sshOptions({ repository, ssh }: Pick<ResticConfig, "repository" | "ssh">): readonly string[] {
   if (!repository.startsWith("sftp:")) return [];
   const words = [
     ...(ssh?.port === undefined ? [] : ["-p", String(ssh.port)]),
