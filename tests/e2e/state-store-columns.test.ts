@@ -128,6 +128,7 @@ for (const [engine, placeOf] of engines) {
         ]);
         expect(row).toMatchObject({ id: second.id, project_name: "shop", status: "success" });
         expect([row["error_stage"], row["error_message"]]).toEqual([null, null]);
+        expect(row["current_stage"]).toBe("cleanup");
         expect([Boolean(row["encrypted"]), Boolean(row["verified"])]).toEqual([true, true]);
         expect(instant(row["started_at"])).toBe(instant(second.startedAt));
         expect(instant(row["completed_at"])).toBe(instant(second.finishedAt));

@@ -6,12 +6,13 @@ export async function createBackupLogView(db: Kysely<any>, engine: "sqlite" | "p
   await defineBackupLog(db, engine, sql`r.bytes`, "pruned");
 }
 
-/** The size of the dump and the name of the removed snapshots in a run's result differ between versions. */
+/** The size of the dump, the name of the removed snapshots in a run's result, and the stage differ between versions. */
 export async function defineBackupLog(
   db: Kysely<any>,
   engine: "sqlite" | "postgres",
   dumpSize: RawBuilder<unknown>,
   removedSnapshots: string,
+  stage: RawBuilder<unknown> = sql`r.stage`,
 ): Promise<void> {
   const fact = (name: string) =>
     engine === "sqlite"
@@ -40,7 +41,7 @@ export async function defineBackupLog(
       r.project as project_name,
       case r.status when 'succeeded' then 'success' when 'running' then 'started' when 'queued' then 'started'
         else 'failed' end as status,
-      r.stage as current_stage,
+      ${stage} as current_stage,
       ${time("r.started_at")} as started_at,
       ${time("r.finished_at")} as completed_at,
       ${dumpSize} as dump_size_bytes,

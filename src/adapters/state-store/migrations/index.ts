@@ -7,6 +7,7 @@ import { createOutbox } from "./0003-outbox.ts";
 import { createSchedulesAndAlerts } from "./0004-schedules-and-alerts.ts";
 import { createReplayedEntries } from "./0005-recovery.ts";
 import { readRepositoryFacts } from "./0006-repository-facts.ts";
+import { keepLastStage } from "./0007-last-stage.ts";
 
 export interface Migration {
   readonly name: string;
@@ -20,4 +21,5 @@ export const migrations: readonly Migration[] = [
   { name: "0004-schedules-and-alerts", up: createSchedulesAndAlerts },
   { name: "0005-recovery", up: createReplayedEntries },
   { name: "0006-repository-facts", up: readRepositoryFacts },
+  { name: "0007-last-stage", up: keepLastStage },
 ];
