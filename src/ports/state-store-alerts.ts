@@ -24,6 +24,9 @@ export interface AlertStore {
   resolveAlert(id: string, at: number): Promise<boolean>;
   /** Newest first. */
   listAlerts(filter: AlertFilter): Promise<readonly Alert[]>;
-  /** The newest run of a kind that succeeded, per project, in one query. */
+  /**
+   * The newest run of a kind that succeeded, per project, in one query. Safety backups do not count: they hold what a restore
+   * was about to replace.
+   */
   listNewestSuccesses(kind: RunKind): Promise<readonly NewestSuccess[]>;
 }

@@ -191,6 +191,8 @@ export function describeScheduleContract(name: string, open: () => Promise<State
       await store.createRun(makeRun("s3", { createdAt: 3_000, status: "failed" }));
       await store.createRun(makeRun("s4", { createdAt: 4_000, status: "succeeded", kind: "prune" }));
       await store.createRun(makeRun("b1", { createdAt: 500, startedAt: 501, status: "succeeded", project: "blog" }));
+      // What a restore was about to replace is no new backup.
+      await store.createRun(makeRun("s5", { createdAt: 5_000, status: "succeeded", trigger: "safety" }));
       const found = await store.listNewestSuccesses("backup");
       expect(found.toSorted((a, b) => a.startedAt - b.startedAt)).toEqual([
         { project: "blog", runId: "b1", startedAt: 501 },

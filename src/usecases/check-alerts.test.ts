@@ -5,6 +5,7 @@ import type { Project, ScheduleSpec } from "../domain/project/project.ts";
 import { makeRun } from "../ports/state-store-samples.contract.ts";
 import { makeSlot } from "../ports/state-store-schedules.contract.ts";
 import { checkAlerts } from "./check-alerts.ts";
+import { checkBackups } from "./check-freshness.ts";
 
 const hour = 3_600_000;
 const nightly: ScheduleSpec = {
@@ -50,6 +51,31 @@ async function succeed(bed: Bed, at: number, id = `r${at}`): Promise<void> {
 }
 
 describe("alerts", () => {
+  test("health and alerts call the same backups too old", async () => {
+    for (const more of [{}, { rpoMs: 5 * hour }, { schedules: [], rpoMs: 5 * hour }, { schedules: [] }]) {
+      for (const age of [1, 5, 6, 24, 47, 49]) {
+        const bed = openBed();
+        await succeed(bed, bed.clock.now() - age * hour);
+        await bed.check(more);
+        const { status } = await checkBackups(bed.deps, { ...bed.project, ...more });
+        const isAlert = bed.told.some((line) => line.startsWith("raised rpo"));
+        expect({ more, age, isAlert }).toEqual({ more, age, isAlert: status === "failed" });
+      }
+    }
+  });
+
+  test("a safety backup does not make an old project fresh", async () => {
+    const bed = openBed();
+    await mark(bed, bed.clock.now() + 1_000 * hour);
+    await succeed(bed, bed.clock.now() - 49 * hour);
+    const createdAt = bed.clock.now() - hour;
+    await bed.deps.state.createRun(
+      makeRun("s", { status: "succeeded", trigger: "safety", createdAt, startedAt: createdAt }),
+    );
+    await bed.check();
+    expect(bed.told).toEqual(["raised rpo"]);
+  });
+
   test("a backup older than twice the interval is told once, and once when there is a newer one", async () => {
     const bed = openBed();
     await mark(bed, bed.clock.now() + 1_000 * hour);

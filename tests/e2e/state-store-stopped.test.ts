@@ -5,9 +5,11 @@ import { afterAll, beforeAll, expect } from "bun:test";
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { binaryPath } from "../support/binary.ts";
+import { startHookReceiver } from "../support/hook-receiver.ts";
 import { findServerBinaries, startTestServer, type TestServer } from "../support/postgres-server.ts";
 import { needs } from "../support/requirement.ts";
 import { startPostgres, stopPostgres } from "../support/restart-postgres.ts";
+import { startTcpProxy } from "../support/tcp-proxy.ts";
 import { canary, openTestWorld, type RunsJson } from "../support/world.ts";
 
 const installed = await findServerBinaries();
@@ -99,3 +101,28 @@ test("stopped in the middle of a run, killed in the middle of the replay", async
   expect(await server.run("audit", "SELECT status FROM runs")).toHaveLength(2);
   expect(await readFile(journal, "utf8")).toBe("");
 }, 180_000);
+
+test("a network that swallows what is sent holds a run up for a minute or two, and loses nothing", async () => {
+  await server.run("postgres", `CREATE ROLE mute LOGIN PASSWORD '${canary}'`, "CREATE DATABASE mute OWNER mute");
+  await using proxy = await startTcpProxy(server.port);
+  const url = `postgres://mute:${canary}@127.0.0.1:${proxy.port}/mute`;
+  await using receiver = startHookReceiver("canary-mute-hook");
+  await using world = await openTestWorld({ env: { DATABASE_URL: url, HOOK_URL: receiver.url } });
+  const hook = `touch "${world.dir}/started"; while [ ! -e "${world.dir}/go" ]; do sleep 0.05; done`;
+  const notification = { type: "webhook", config: { url: "${HOOK_URL}" } };
+  await world.configure({ project: { hooks: { pre_backup: hook }, notification } });
+  const running = world.run("run", "shop", "--json");
+  while (!(await Bun.file(join(world.dir, "started")).exists())) await Bun.sleep(20);
+  proxy.setFaults({ stall: true });
+  const from = performance.now();
+  await writeFile(join(world.dir, "go"), "");
+  const outcome = await running;
+  const heldMs = performance.now() - from;
+  expect(outcome).toMatchObject({ exitCode: 0 });
+  expect(heldMs).toBeLessThan(150_000);
+  expect(receiver.accepted.map(({ event }) => event)).toEqual(["backup_started", "backup_success"]);
+  proxy.setFaults({});
+  expect(await world.run("status", "shop")).toMatchObject({ exitCode: 0 });
+  expect(await server.run("mute", "SELECT status FROM backup_log")).toEqual([{ status: "success" }]);
+  console.log(`held up for ${Math.round(heldMs / 1000)} s`);
+}, 240_000);

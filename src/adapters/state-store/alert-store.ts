@@ -58,6 +58,7 @@ export function createAlertStore(engine: StateEngine): AlertStore {
             )
             .where("kind", "=", kind)
             .where("status", "=", "succeeded")
+            .where("triggered_by", "<>", "safety")
             .as("ranked"),
         )
         .select(["id", "project", "created_at", "started_at"])

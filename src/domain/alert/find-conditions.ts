@@ -1,11 +1,12 @@
 // Which conditions stand, from what the state store holds and what the schedules ask for: a daemon that hangs, or that nobody
 // started, is found by it too.
 
+import { judgeFreshness } from "../health/freshness.ts";
 import type { Project } from "../project/project.ts";
 import type { Run } from "../run/run.ts";
 import { scheduleKey, type ScheduleEntry } from "../schedule/daemon-schedules.ts";
 import type { ScheduleMark, SlotRecord } from "../schedule/slot-record.ts";
-import { longestInterval, nextSlot, type SlotRule } from "../schedule/slots.ts";
+import { nextSlot } from "../schedule/slots.ts";
 import type { AlertCondition } from "./alert.ts";
 
 export interface AlertFacts {
@@ -25,7 +26,6 @@ export interface AlertFacts {
 const startGraceMs = 10 * 60_000;
 /** Waiting for other runs is not yet a fault. */
 const queueGraceMs = 60 * 60_000;
-const intervalsKeptMs = 60 * 60_000;
 const stagesAfterCommit = /^(prune|cleanup|post_hook): /;
 
 export function findConditions(facts: AlertFacts): readonly AlertCondition[] {
@@ -61,29 +61,23 @@ function* findQueuedLong({ queued, now }: AlertFacts): Generator<AlertCondition>
   }
 }
 
-function* findOldBackups({ projects, entries, marks, successes, now }: AlertFacts): Generator<AlertCondition> {
+function* findOldBackups({ projects, marks, successes, now }: AlertFacts): Generator<AlertCondition> {
   const since = new Map<string, number>();
   for (const mark of marks) since.set(mark.project, Math.min(since.get(mark.project) ?? mark.since, mark.since));
-  const byProject = Map.groupBy(
-    entries.filter(({ kind }) => kind === "backup"),
-    ({ project }) => project,
-  );
-  const asked = new Map(projects.map(({ name, rpoMs }) => [name, rpoMs]));
-  for (const [project, schedules] of byProject) {
-    const newest = successes.get(project);
-    const from = newest ?? since.get(project);
+  for (const project of projects) {
+    const { name } = project;
+    const newest = successes.get(name);
+    const from = newest ?? since.get(name);
     if (from === undefined) continue;
-    const intervals = schedules.flatMap((entry) => intervalOf(entry, now) ?? []);
-    const rpoMs = asked.get(project);
-    const allowedMs = rpoMs ?? 2 * Math.min(...intervals);
-    if (!(now - from > allowedMs)) continue;
-    const rule = rpoMs === undefined ? "twice the interval of its schedule" : "rpo_minutes";
-    const age = `${rule} (${describeSpan(allowedMs)})`;
+    const { isStale, limitMs, rule } = judgeFreshness(project, from, now);
+    if (!isStale || limitMs === null) continue;
+    const asked = rule === "rpo_minutes" ? "rpo_minutes" : "twice the interval of its schedule";
+    const age = `${asked} (${describeSpan(limitMs)})`;
     const message =
       newest === undefined
-        ? `no backup of ${project} has succeeded for longer than ${age}`
-        : `the newest backup of ${project}, of ${isoMinute(newest)}, is older than ${age}`;
-    yield { kind: "rpo", project, subject: "", message };
+        ? `no backup of ${name} has succeeded for longer than ${age}`
+        : `the newest backup of ${name}, of ${isoMinute(newest)}, is older than ${age}`;
+    yield { kind: "rpo", project: name, subject: "", message };
   }
 }
 
@@ -116,18 +110,6 @@ function* findAfterCommit({ backups }: AlertFacts): Generator<AlertCondition> {
       yield { kind: "after_commit", project, subject: stage, message };
     }
   }
-}
-
-const intervals = new Map<string, { readonly until: number; readonly intervalMs: number | undefined }>();
-
-/** Looking for it takes many steps of the calendar, and it changes with the seasons at most. */
-function intervalOf(rule: SlotRule, now: number): number | undefined {
-  const key = `${rule.cron} ${rule.timeZone}`;
-  const known = intervals.get(key);
-  if (known !== undefined && known.until > now && known.until - intervalsKeptMs <= now) return known.intervalMs;
-  const intervalMs = longestInterval(rule, now);
-  intervals.set(key, { until: now + intervalsKeptMs, intervalMs });
-  return intervalMs;
 }
 
 function isoMinute(at: number): string {

@@ -39,9 +39,20 @@ test("workdays wait over the weekend", () => {
 test("without a schedule, or with one that never comes, nothing is stale", () => {
   const never = schedule("0 0 31 2 *");
   for (const schedules of [[], [never]])
-    expect(judgeFreshness({ schedules }, 0, now)).toEqual({ ageMs: now, limitMs: null, isStale: false });
+    expect(judgeFreshness({ schedules }, 0, now)).toEqual({ ageMs: now, limitMs: null, rule: null, isStale: false });
 });
 
 test("a success of the future, by a clock that was put back, is fresh", () => {
   expect(judgeFreshness({ schedules: [daily] }, now + day, now)).toMatchObject({ ageMs: 0, isStale: false });
+});
+
+test("rpo_minutes holds in place of the schedules, also where there is none", () => {
+  const rpoMs = 3 * 3_600_000;
+  expect(judgeFreshness({ schedules: [daily], rpoMs }, now - rpoMs - 1, now)).toMatchObject({
+    limitMs: rpoMs,
+    rule: "rpo_minutes",
+    isStale: true,
+  });
+  expect(judgeFreshness({ schedules: [], rpoMs }, now - rpoMs, now).isStale).toBe(false);
+  expect(judgeFreshness({ schedules: [], rpoMs }, now - rpoMs - 1, now).isStale).toBe(true);
 });

@@ -94,7 +94,7 @@ export function memoryAlertStore({ alerts }: MemorySchedules, runs: ReadonlyMap<
     async listNewestSuccesses(kind) {
       const newest = new Map<string, Run>();
       for (const run of runs.values()) {
-        if (run.kind !== kind || run.status !== "succeeded") continue;
+        if (run.kind !== kind || run.status !== "succeeded" || run.trigger === "safety") continue;
         if ((newest.get(run.project)?.createdAt ?? Number.NEGATIVE_INFINITY) < run.createdAt)
           newest.set(run.project, run);
       }

@@ -4,6 +4,7 @@ import { Kysely, PostgresDialect, sql } from "kysely";
 import { Pool, types } from "pg";
 import type { StateEngine } from "../engine.ts";
 import type { Tables } from "../schema.ts";
+import { hangUpWhenSilent } from "./hang-up-when-silent.ts";
 import { parsePostgresUrl } from "./parse-url.ts";
 import { translatePostgresError } from "./translate-error.ts";
 
@@ -11,7 +12,8 @@ import { translatePostgresError } from "./translate-error.ts";
 const migrationLock = 8_104_532_177;
 const int8 = 20;
 const connectTimeoutMs = 10_000;
-const statementTimeoutMs = 60_000;
+/** Less than an answer may take in all. */
+const statementTimeoutMs = 30_000;
 const maxConnections = 4;
 
 export function openPostgresEngine(databaseUrl: string): StateEngine {
@@ -29,7 +31,10 @@ export function openPostgresEngine(databaseUrl: string): StateEngine {
   // An idle connection that breaks is replaced at the next query, which reports what is wrong.
   pool.on("error", () => {});
   // One that breaks between two queries of a transaction too: without a listener that would end the program, and its backup.
-  pool.on("connect", (client) => client.on("error", () => {}));
+  pool.on("connect", (client) => {
+    client.on("error", () => {});
+    hangUpWhenSilent(client);
+  });
   const db = new Kysely<Tables>({ dialect: new PostgresDialect({ pool }) });
   return {
     name: "postgres",
