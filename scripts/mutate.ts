@@ -23,7 +23,7 @@ const groups: Readonly<Record<string, { readonly files: readonly string[]; reado
   },
   commit: {
     files: [
-      "src/usecases/{commit-backup,store-part,fan-out,collect-debris}.ts",
+      "src/usecases/{commit-backup,compress-part,store-part,fan-out,collect-debris}.ts",
       "src/domain/backup/{seal-manifest,parse-manifest,object-key}.ts",
     ],
     tests: ["src/domain/backup", "src/usecases", "tests/e2e/lifecycle.test.ts"],
