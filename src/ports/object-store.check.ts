@@ -5,6 +5,7 @@ import { toAppError } from "../domain/error.ts";
 import { creatingChecks } from "./object-store-checks/creating.ts";
 import { listingChecks } from "./object-store-checks/listing.ts";
 import { readingChecks } from "./object-store-checks/reading.ts";
+import { replacingChecks } from "./object-store-checks/replacing.ts";
 import { writingChecks } from "./object-store-checks/writing.ts";
 import type { CheckPlace, ObjectStoreCheck } from "./object-store-checks/check.ts";
 import type { ObjectStore, ObjectStoreCapabilities } from "./object-store.ts";
@@ -13,6 +14,7 @@ export type { CheckPlace, ObjectStoreCheck } from "./object-store-checks/check.t
 
 export const objectStoreChecks: readonly ObjectStoreCheck[] = [
   ...creatingChecks,
+  ...replacingChecks,
   ...writingChecks,
   ...readingChecks,
   ...listingChecks,

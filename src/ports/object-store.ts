@@ -6,6 +6,9 @@
 //   without `close`, nothing is listed and no part of it is left (multipart uploads are aborted).
 // - `create` makes a small object in one step and never replaces one: `object_exists`. Where the store cannot refuse
 //   atomically (`capabilities.conditionalCreate` false) it looks first.
+// - `replace` puts a small object under a key that may be taken: whoever reads sees the old object or the new one, whole,
+//   and a failure leaves one of the two. Where the store cannot do it in one step (`capabilities.atomicReplace` false) a
+//   reader may find neither for a moment, and the new one is durable before the old one goes.
 // - `list` is complete or throws; it is never empty by error. Temporary names are never listed.
 // - `delete` of an absent object succeeds. `read` of an absent object throws `object_not_found`.
 // - A reader ends only when the whole object (from `offset`) was delivered, else it throws `storage_failed`.
@@ -47,6 +50,8 @@ export interface ObjectWriter extends AsyncDisposable {
 export interface ObjectStoreCapabilities {
   /** `create` is refused by the store itself when the key exists. */
   readonly conditionalCreate: boolean;
+  /** `replace` is one step of the store itself. */
+  readonly atomicReplace: boolean;
   readonly tags: boolean;
   /** Free space can be asked. */
   readonly freeSpace: boolean;
@@ -72,8 +77,10 @@ export interface ObjectStore extends AsyncDisposable {
   probe(signal: AbortSignal): Promise<void>;
   freeBytes(signal: AbortSignal): Promise<number | null>;
   openWriter(key: string, options: WriteOptions): Promise<ObjectWriter>;
-  /** For manifests, pins and results: at most 16 MiB. */
+  /** For manifests: at most 16 MiB. */
   create(key: string, bytes: Uint8Array, options: WriteOptions): Promise<ObjectInfo>;
+  /** For pins and results, which are notes about a backup and may change: at most 16 MiB. */
+  replace(key: string, bytes: Uint8Array, options: WriteOptions): Promise<ObjectInfo>;
   read(key: string, options: { readonly offset?: number; readonly signal: AbortSignal }): ByteStream;
   find(key: string, signal: AbortSignal): Promise<ObjectInfo | undefined>;
   /** All objects whose key begins with `prefix`, in no particular order. */

@@ -21,7 +21,7 @@ export async function recordVerification(
   verification: Verification,
 ): Promise<string | undefined> {
   const snapshotId = await ("group" in place ? tagVerification(place, verification) : undefined);
-  if ("store" in place) await replaceObject(place.store, verifiedKey(entry.stem), verification);
+  if ("store" in place) await writeNote(place.store, verifiedKey(entry.stem), verification);
   await ifRemembered(deps.state.saveVerification(manifest.backupId, verification));
   return snapshotId;
 }
@@ -42,7 +42,7 @@ export async function writePin(
 ): Promise<void> {
   if ("store" in place) {
     if (pin === null) await place.store.delete(pinKey(entry.stem), signal);
-    else await replaceObject(place.store, pinKey(entry.stem), pin);
+    else await writeNote(place.store, pinKey(entry.stem), pin);
     return;
   }
   // Every snapshot of the backup, so that nobody else's rules take one of them either.
@@ -59,9 +59,8 @@ async function tagVerification({ repository, group }: HeldSnapshots, verificatio
   return repository.changeTags(id, changes, AbortSignal.timeout(tagTimeoutMs));
 }
 
-/** These are notes about a backup, not the backup: they may be replaced. */
-async function replaceObject(store: ObjectStore, key: string, value: unknown): Promise<void> {
+/** An older note stays until the new one is there: a pin or a result must never be lost to a full disk. */
+async function writeNote(store: ObjectStore, key: string, note: unknown): Promise<void> {
   const signal = AbortSignal.timeout(writeTimeoutMs);
-  await store.delete(key, signal);
-  await store.create(key, new TextEncoder().encode(`${JSON.stringify(value)}\n`), { signal });
+  await store.replace(key, new TextEncoder().encode(`${JSON.stringify(note)}\n`), { signal });
 }

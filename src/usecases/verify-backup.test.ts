@@ -139,10 +139,22 @@ describe("verifying", () => {
 
   test("tells a result that could not be written", async () => {
     const world = await filled();
-    world.store("two").faults.push({ on: "create", error: new AppError("disk_full", "no room") });
+    world.store("two").faults.push({ on: "replace", error: new AppError("disk_full", "no room") });
     const run = await verify(world, "checksum");
     expect(run.status).toBe("succeeded");
     expect(run.warnings).toEqual(["storage two: the result could not be written: no room"]);
+  });
+
+  test("keeps the result before on a storage that takes no other", async () => {
+    const world = await filled();
+    await verify(world, "checksum");
+    const [key] = world.store("two").keys(".verified.json");
+    const before = world.store("two").objects.get(key!);
+    world.store("two").faults.push({ on: "replace", error: new AppError("disk_full", "no room") });
+    await verify(world, "checksum");
+    expect(before).toBeDefined();
+    expect(world.store("two").objects.get(key!)).toBe(before!);
+    expect(world.store("two").calls).not.toContain(`delete ${key}`);
   });
 
   for (const level of ["checksum", "restore"] as const) {

@@ -48,5 +48,5 @@ test(`refusals of ${serverName} are named`, async () => {
   await expect(storeOn(server, { bucket: "absent" }).probe(signal)).rejects.toMatchObject({ code: "storage_failed" });
   await using store = storeOn(server);
   await store.probe(signal);
-  expect(store.capabilities).toEqual({ conditionalCreate: true, tags: true, freeSpace: false });
+  expect(store.capabilities).toEqual({ conditionalCreate: true, atomicReplace: true, tags: true, freeSpace: false });
 }, 60_000);

@@ -1,6 +1,7 @@
 // The S3 store listing, reading and creating on a server that fails and lies: everything is delivered, or an error is.
 
 import { describe, expect, test } from "bun:test";
+import { AppError } from "../../src/domain/error.ts";
 import { sampleBytes } from "../../src/ports/object-store-checks/check.ts";
 import type { ObjectStore } from "../../src/ports/object-store.ts";
 import { openS3Rig, openStoreOn, type S3Rig } from "../support/s3-store.ts";
@@ -140,6 +141,28 @@ describe("an S3 read delivers everything or throws", () => {
     const store = openStoreOn(rig.server, {}, { timeoutMs: 200, slowestBytesPerSecond: 20 * MiB });
     rig.server.setFaults([{ on: "GetObject", skip: 1, do: "stall", ms: 60_000 }]);
     expect(Buffer.compare(await read(store), bytes)).toBe(0);
+  });
+});
+
+describe("replacing on S3", () => {
+  const [old, bytes] = [sampleBytes(1500, 31), sampleBytes(2000, 32)];
+
+  test("succeeds when the answer was lost and the object is the new one", async () => {
+    await using rig = await openS3Rig();
+    for (const misdeed of [{ do: "done-but-reset" }, { do: "done-but-error", status: 500 }] as const) {
+      await rig.store.replace(key, old, { signal });
+      rig.server.setFaults([{ on: "PutObject", ...misdeed }]);
+      await rig.store.replace(key, bytes, { signal });
+      expect(Buffer.compare(await read(rig.store), bytes)).toBe(0);
+    }
+  });
+
+  test("that the store refuses leaves the old object", async () => {
+    await using rig = await openS3Rig();
+    await rig.store.replace(key, old, { signal });
+    rig.server.setFaults([{ on: "PutObject", times: always, do: "error", status: 507, code: "InsufficientStorage" }]);
+    await expect(rig.store.replace(key, bytes, { signal })).rejects.toBeInstanceOf(AppError);
+    expect(Buffer.compare(await read(rig.store), old)).toBe(0);
   });
 });
 

@@ -301,9 +301,16 @@ describe("a link whose answer was lost", () => {
     try {
       const [temporary, target] = [join(path, ".x.0123456789ab.part"), join(path, "x")];
       writeFileSync(temporary, content);
-      const publication = { key: "x", temporary, target, sizeBytes: content.length, createOnly: true, signal };
+      const publication = {
+        key: "x",
+        temporary,
+        target,
+        sizeBytes: content.length,
+        purpose: "create" as const,
+        signal,
+      };
       if (existing !== undefined) writeFileSync(target, existing);
-      await publish({ ...publication, session: losing(session), onNoHardLinks() {} });
+      await publish({ ...publication, session: losing(session), onNoHardLinks() {}, onNoReplace() {} });
       return readdirSync(path);
     } finally {
       await session.close();

@@ -30,7 +30,12 @@ test("what the server cannot do is told once it was asked", async () => {
   await using store = openOn(server);
   await store.probe(signal);
   expect(await store.freeBytes(signal)).toBeNull();
-  expect(store.capabilities).toEqual({ conditionalCreate: false, tags: false, freeSpace: false });
+  expect(store.capabilities).toEqual({
+    conditionalCreate: false,
+    atomicReplace: true,
+    tags: false,
+    freeSpace: false,
+  });
 });
 
 test("a rename whose answer was lost is looked after: the object is there, and the write a success", async () => {
@@ -42,6 +47,22 @@ test("a rename whose answer was lost is looked after: the object is there, and t
   expect(await writer.close()).toMatchObject({ key: "lost/answer.bin", sizeBytes: 50_000 });
   expect(await store.find("lost/answer.bin", signal)).toMatchObject({ sizeBytes: 50_000 });
   expect(await store.listDebris(signal)).toEqual([]);
+});
+
+test("a replacement takes two renames here, and is told so; with any answer lost one of the two objects is left", async () => {
+  await using store = openOn(server);
+  const [old, bytes] = [new Uint8Array(500).fill(1), new Uint8Array(600).fill(2)];
+  await store.replace("lost/note.json", old, { signal });
+  expect(store.capabilities.atomicReplace).toBe(false);
+  const sizeOf = async (): Promise<number | undefined> => (await store.find("lost/note.json", signal))?.sizeBytes;
+  for (const lost of [1, 2]) {
+    server.dropAfter("RENAME", lost);
+    const failure = await store.replace("lost/note.json", bytes, { signal }).catch((error: unknown) => error);
+    expect(await sizeOf()).toBe(failure === undefined || !(failure instanceof Error) ? 600 : 500);
+    await store.replace("lost/note.json", old, { signal });
+    for (const debris of await store.listDebris(signal)) await store.deleteDebris(debris, signal);
+  }
+  await store.delete("lost/note.json", signal);
 });
 
 test("a file whose opening was not answered is debris at most", async () => {

@@ -111,6 +111,13 @@ export function openFakeStore(location: string): FakeStore {
       await strike("create", key, bytes.length, true, options.signal);
       return info;
     },
+    async replace(key, bytes, options) {
+      calls.push(`replace ${key}`);
+      await strike("replace", key, bytes.length, false, options.signal);
+      const info = await memory.replace(key, bytes, options);
+      await strike("replace", key, bytes.length, true, options.signal);
+      return info;
+    },
     async *read(key, options) {
       calls.push(`read ${key}`);
       let bytes = options.offset ?? 0;

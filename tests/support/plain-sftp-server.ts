@@ -19,8 +19,8 @@ export interface PlainSftpServer extends AsyncDisposable {
   readonly knownHostsPath: string;
   /** Passwords as they were offered. */
   readonly offered: string[];
-  /** The next such request is done, and then the connection dies before the answer. */
-  dropAfter(operation: PlainOperation): void;
+  /** The next such request, or the nth, is done, and then the connection dies before the answer. */
+  dropAfter(operation: PlainOperation, nth?: number): void;
 }
 
 export interface PlainSftpOptions {
@@ -38,6 +38,8 @@ export async function startPlainSftp(options: PlainSftpOptions): Promise<PlainSf
   const offered: string[] = [];
   const clients = new Set<Connection>();
   let dropping: PlainOperation | undefined;
+  /** So many of those requests are answered first. */
+  let passing = 0;
 
   const server = new ssh2.Server({ hostKeys: [hostKey] }, (client) => {
     clients.add(client);
@@ -61,7 +63,7 @@ export async function startPlainSftp(options: PlainSftpOptions): Promise<PlainSf
       client.on("session", (accept) => {
         accept().on("sftp", (acceptSftp) => {
           serve(acceptSftp(), (operation) => {
-            if (dropping !== operation) return false;
+            if (dropping !== operation || passing-- > 0) return false;
             dropping = undefined;
             // The library's connection has no way to break: its socket has.
             (client as unknown as { _sock: { destroy(): void } })._sock.destroy();
@@ -83,8 +85,9 @@ export async function startPlainSftp(options: PlainSftpOptions): Promise<PlainSf
     dataPath,
     knownHostsPath,
     offered,
-    dropAfter(operation) {
+    dropAfter(operation, nth = 1) {
       dropping = operation;
+      passing = nth - 1;
     },
     async [Symbol.asyncDispose]() {
       for (const client of clients) client.end();

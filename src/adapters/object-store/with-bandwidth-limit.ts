@@ -72,6 +72,10 @@ export function withBandwidthLimit(store: ObjectStore, limits: BandwidthLimits, 
       await up?.take(bytes.length, options.signal);
       return store.create(key, bytes, options);
     },
+    async replace(key, bytes, options) {
+      await up?.take(bytes.length, options.signal);
+      return store.replace(key, bytes, options);
+    },
     read(key, options) {
       const stream = store.read(key, options);
       return down === undefined ? stream : limited(stream, down, options.signal);

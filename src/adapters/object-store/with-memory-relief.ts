@@ -27,6 +27,7 @@ export function withMemoryRelief(store: ObjectStore, relieve: () => void): Objec
     freeBytes: (signal) => store.freeBytes(signal),
     openWriter: (key, options) => store.openWriter(key, options),
     create: (key, bytes, options) => store.create(key, bytes, options),
+    replace: (key, bytes, options) => store.replace(key, bytes, options),
     read,
     find: (key, signal) => store.find(key, signal),
     list: (prefix, signal) => store.list(prefix, signal),

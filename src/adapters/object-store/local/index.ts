@@ -2,7 +2,7 @@
 
 import { dirname, join, relative, resolve, sep } from "node:path";
 import { AppError } from "../../../domain/error.ts";
-import type { ObjectStore, ObjectStoreContext } from "../../../ports/object-store.ts";
+import type { ObjectInfo, ObjectStore, ObjectStoreContext } from "../../../ports/object-store.ts";
 import { isObjectKey, probeKey, requireListPrefix, requireObjectKey } from "../object-key.ts";
 import type { LocalStoreConfig } from "./config.ts";
 import { removeEmptyDirectories, syncDirectory } from "./directories.ts";
@@ -11,7 +11,7 @@ import { isMissing, realFileSystem, type FileSystem } from "./file-system.ts";
 import { readFile } from "./reader.ts";
 import { parseTemporaryName } from "./temporary-name.ts";
 import { walkFiles } from "./walk.ts";
-import { openLocalWriter } from "./writer.ts";
+import { openLocalWriter, type WritePurpose } from "./writer.ts";
 
 export function open(config: LocalStoreConfig, context: ObjectStoreContext): ObjectStore {
   return openLocalStore(config, context, realFileSystem);
@@ -46,17 +46,28 @@ export function openLocalStore(config: LocalStoreConfig, context: ObjectStoreCon
     }
   }
 
-  const writerFor = (key: string, signal: AbortSignal, createOnly: boolean): ReturnType<typeof openLocalWriter> => {
+  const writerFor = (key: string, signal: AbortSignal, purpose: WritePurpose): ReturnType<typeof openLocalWriter> => {
     requireObjectKey(key);
     const onNoHardLinks = (): void => void (hardLinks = false);
-    return openLocalWriter({ fs, root, key, createOnly, signal, context, onNoHardLinks });
+    return openLocalWriter({ fs, root, key, purpose, signal, context, onNoHardLinks });
   };
+
+  async function writeWhole(
+    key: string,
+    bytes: Uint8Array,
+    signal: AbortSignal,
+    purpose: WritePurpose,
+  ): Promise<ObjectInfo> {
+    await using writer = await writerFor(key, signal, purpose);
+    if (bytes.length > 0) await writer.write(bytes);
+    return await writer.close();
+  }
 
   const store: ObjectStore = {
     type: "local",
     location: root,
     get capabilities() {
-      return { conditionalCreate: hardLinks, tags: false, freeSpace: true };
+      return { conditionalCreate: hardLinks, atomicReplace: true, tags: false, freeSpace: true };
     },
 
     async probe(signal) {
@@ -88,13 +99,10 @@ export function openLocalStore(config: LocalStoreConfig, context: ObjectStoreCon
       }
     },
 
-    openWriter: async (key, { signal }) => writerFor(key, signal, false),
+    openWriter: async (key, { signal }) => writerFor(key, signal, "part"),
 
-    async create(key, bytes, { signal }) {
-      await using writer = await writerFor(key, signal, true);
-      if (bytes.length > 0) await writer.write(bytes);
-      return await writer.close();
-    },
+    create: (key, bytes, { signal }) => writeWhole(key, bytes, signal, "create"),
+    replace: (key, bytes, { signal }) => writeWhole(key, bytes, signal, "replace"),
 
     async *read(key, { offset = 0, signal }) {
       requireObjectKey(key);

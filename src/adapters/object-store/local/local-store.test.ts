@@ -292,6 +292,32 @@ describe("local store on a failing disk", () => {
     expect(await realFs.readdir(root)).toEqual(["a.json"]);
   });
 
+  test.each(["open", "write", "sync", "rename"])(
+    "a replacement whose %s fails leaves the old object, and nothing else",
+    async (call) => {
+      const root = newRoot();
+      await open({ path: root }, context).replace("pin.json", new Uint8Array(5), { signal });
+      const { fs } = spiedFs((made, path) => (made === call && path !== root ? "ENOSPC" : undefined));
+      const store = openLocalStore({ path: root }, context, fs);
+      await expect(store.replace("pin.json", new Uint8Array(6), { signal })).rejects.toMatchObject({
+        code: "disk_full",
+      });
+      expect((await realFs.stat(join(root, "pin.json"))).size).toBe(5);
+      expect(await realFs.readdir(root)).toEqual(["pin.json"]);
+    },
+  );
+
+  test("a replacement that may not outlive a power cut is an error, but leaves one of the two", async () => {
+    const root = newRoot();
+    await open({ path: root }, context).replace("pin.json", new Uint8Array(5), { signal });
+    const { fs } = spiedFs((call, path) => (call === "sync" && path === root ? "EIO" : undefined));
+    const store = openLocalStore({ path: root }, context, fs);
+    await expect(store.replace("pin.json", new Uint8Array(6), { signal })).rejects.toMatchObject({
+      code: "storage_failed",
+    });
+    expect((await realFs.stat(join(root, "pin.json"))).size).toBe(6);
+  });
+
   test("a directory that cannot be read makes the listing fail, not shorter", async () => {
     const root = newRoot();
     const { fs } = spiedFs();

@@ -14,12 +14,14 @@ export interface LocalWriterRequest {
   readonly fs: FileSystem;
   readonly root: string;
   readonly key: string;
-  /** Refuse, atomically where the file system has hard links, to replace a file. */
-  readonly createOnly: boolean;
+  readonly purpose: WritePurpose;
   readonly signal: AbortSignal;
   readonly context: ObjectStoreContext;
   onNoHardLinks(): void;
 }
+
+/** `part`: a name of its own. `create`: refuse, atomically where the file system has hard links, to replace a file. */
+export type WritePurpose = "part" | "create" | "replace";
 
 const noHardLinks = new Set(["EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS", "EMLINK"]);
 
@@ -107,13 +109,14 @@ async function finishFile(handle: FileHandle, blocks: BlockWriter, key: string):
 
 async function publish(request: LocalWriterRequest, temporary: string, target: string): Promise<void> {
   const { fs } = request;
-  if (request.createOnly) await linkOnce(request, temporary, target);
+  if (request.purpose === "create") await linkOnce(request, temporary, target);
   else await fs.rename(temporary, target);
   try {
     await syncDirectory(fs, dirname(target));
   } catch (error) {
-    // Visible, but perhaps gone after a power cut: rather not there at all.
-    await fs.unlink(target).catch(() => {});
+    // Visible, but perhaps gone after a power cut: rather not there at all. In the place of an older file it stays, for
+    // either of the two is better than none.
+    if (request.purpose !== "replace") await fs.unlink(target).catch(() => {});
     throw error;
   }
 }

@@ -5,7 +5,17 @@ import { AppError } from "../../../domain/error.ts";
 import type { Debris, ObjectInfo, ObjectStore, ObjectWriter, WriteOptions } from "../../../ports/object-store.ts";
 import { requireListPrefix, requireObjectKey } from "../object-key.ts";
 
-export type MemoryOperation = "probe" | "open" | "write" | "close" | "create" | "read" | "find" | "list" | "delete";
+export type MemoryOperation =
+  | "probe"
+  | "open"
+  | "write"
+  | "close"
+  | "create"
+  | "replace"
+  | "read"
+  | "find"
+  | "list"
+  | "delete";
 
 export interface MemoryStoreOptions {
   readonly location?: string;
@@ -86,7 +96,12 @@ export function openMemoryStore(options: MemoryStoreOptions = {}): MemoryStore {
   return {
     type: "memory",
     location,
-    capabilities: { conditionalCreate: true, tags: false, freeSpace: options.capacityBytes !== undefined },
+    capabilities: {
+      conditionalCreate: true,
+      atomicReplace: true,
+      tags: false,
+      freeSpace: options.capacityBytes !== undefined,
+    },
     objects,
     probe: (signal) => begin("probe", "", signal),
     async freeBytes() {
@@ -97,6 +112,13 @@ export function openMemoryStore(options: MemoryStoreOptions = {}): MemoryStore {
       requireObjectKey(key);
       await begin("create", key, signal, bytes.length);
       if (objects.has(key)) throw new AppError("object_exists", `${key} exists in ${location} already`);
+      requireRoom(key, bytes.length);
+      return put(key, new Uint8Array(bytes));
+    },
+    async replace(key, bytes, { signal }) {
+      requireObjectKey(key);
+      await begin("replace", key, signal, bytes.length);
+      // Both have room, as on a disk: the old one goes only when the new one is whole.
       requireRoom(key, bytes.length);
       return put(key, new Uint8Array(bytes));
     },

@@ -1,4 +1,5 @@
-// Creates a small object and never replaces one. The store refuses where it can; where that is not known, we look first.
+// Small objects in one request: made and never replaced, where the store refuses or, if that is not known, we look first;
+// or put in the place of an older one.
 
 import { AppError } from "../../../domain/error.ts";
 import type { ObjectInfo, WriteOptions } from "../../../ports/object-store.ts";
@@ -34,6 +35,26 @@ export async function createObject(
     const unclear = refused ? tries > 1 : isUnclear(error);
     if (!unclear || !(await holds(connection, key, bytes, signal))) {
       throw refused ? exists() : connection.fail(error, `creating ${key}`, signal);
+    }
+  }
+  return { key, sizeBytes: bytes.length, modifiedAt: Date.now() };
+}
+
+/** One request of the store's own: the last one whole wins. */
+export async function replaceObject(
+  connection: S3Connection,
+  key: string,
+  bytes: Uint8Array,
+  { signal, tags }: WriteOptions,
+): Promise<ObjectInfo> {
+  signal.throwIfAborted();
+  try {
+    await putObject(connection, { key, body: bytes, tags, createOnly: false, signal });
+  } catch (error) {
+    if (signal.aborted) throw signal.reason;
+    // An answer that was lost is no failure when the bytes are there.
+    if (!isUnclear(error) || !(await holds(connection, key, bytes, signal))) {
+      throw connection.fail(error, `replacing ${key}`, signal);
     }
   }
   return { key, sizeBytes: bytes.length, modifiedAt: Date.now() };

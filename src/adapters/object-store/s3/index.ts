@@ -5,7 +5,7 @@ import { requireListPrefix, requireObjectKey } from "../object-key.ts";
 import { defaultPolicy, type AttemptPolicy } from "./attempts.ts";
 import type { S3StoreConfig } from "./config.ts";
 import { openConnection } from "./connection.ts";
-import { createObject } from "./create-object.ts";
+import { createObject, replaceObject } from "./create-object.ts";
 import { findObject } from "./find-object.ts";
 import { listObjects } from "./list-objects.ts";
 import { listUploads } from "./list-uploads.ts";
@@ -36,7 +36,12 @@ export function openS3Store(config: S3StoreConfig, context: ObjectStoreContext, 
     location,
     /** `conditionalCreate` and `tags` are certain after `probe`. */
     get capabilities() {
-      return { conditionalCreate: features.conditions === "honoured", tags: features.tags, freeSpace: false };
+      return {
+        conditionalCreate: features.conditions === "honoured",
+        atomicReplace: true,
+        tags: features.tags,
+        freeSpace: false,
+      };
     },
     probe: (signal) => attempt("probing", signal, () => probeStore(connection, signal)),
     freeBytes: async () => null,
@@ -48,6 +53,10 @@ export function openS3Store(config: S3StoreConfig, context: ObjectStoreContext, 
     async create(key, bytes, options) {
       requireObjectKey(key);
       return attempt(`creating ${key}`, options.signal, () => createObject(connection, key, bytes, options));
+    },
+    async replace(key, bytes, options) {
+      requireObjectKey(key);
+      return attempt(`replacing ${key}`, options.signal, () => replaceObject(connection, key, bytes, options));
     },
     async *read(key, { offset = 0, signal }) {
       requireObjectKey(key);

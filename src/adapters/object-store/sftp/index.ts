@@ -2,7 +2,7 @@
 
 import { posix } from "node:path";
 import { AppError } from "../../../domain/error.ts";
-import type { ObjectStore, ObjectStoreContext } from "../../../ports/object-store.ts";
+import type { ObjectInfo, ObjectStore, ObjectStoreContext } from "../../../ports/object-store.ts";
 import { isObjectKey, probeKey, requireListPrefix, requireObjectKey } from "../object-key.ts";
 import type { SftpStoreConfig } from "./config.ts";
 import { defaultTimes, type ConnectionTimes } from "./connection.ts";
@@ -12,6 +12,7 @@ import { openSession } from "./session.ts";
 import { hasStatus, sftpStatus, translateStatus } from "./sftp-status.ts";
 import { parseTemporaryName } from "./temporary-name.ts";
 import { sizeAndTime, walkRemote } from "./walk.ts";
+import type { WritePurpose } from "./publish.ts";
 import { openSftpWriter } from "./writer.ts";
 
 export function open(config: SftpStoreConfig, context: ObjectStoreContext): ObjectStore {
@@ -28,6 +29,7 @@ export function openSftpStore(
   const session = openSession(config, location, times);
   let hardLinks = true;
   let freeSpace = true;
+  let replaces = true;
   const pathOf = (key: string): string => posix.join(root, key);
 
   /** A missing directory is a disk that is not mounted until proven otherwise: never an empty storage. */
@@ -49,17 +51,18 @@ export function openSftpStore(
     }
   }
 
-  const writerFor = (key: string, signal: AbortSignal, createOnly: boolean): ReturnType<typeof openSftpWriter> => {
+  const writerFor = (key: string, signal: AbortSignal, purpose: WritePurpose): ReturnType<typeof openSftpWriter> => {
     requireObjectKey(key);
     signal.throwIfAborted();
     return openSftpWriter({
       session,
       root,
       key,
-      createOnly,
+      purpose,
       signal,
       context,
       onNoHardLinks: () => (hardLinks = false),
+      onNoReplace: () => (replaces = false),
     });
   };
 
@@ -71,11 +74,22 @@ export function openSftpStore(
     if (removed) await removeEmptyDirectories(files, root, posix.dirname(path));
   }
 
+  async function writeWhole(
+    key: string,
+    bytes: Uint8Array,
+    signal: AbortSignal,
+    purpose: WritePurpose,
+  ): Promise<ObjectInfo> {
+    await using writer = await writerFor(key, signal, purpose);
+    if (bytes.length > 0) await writer.write(bytes);
+    return await writer.close();
+  }
+
   const store: ObjectStore = {
     type: "sftp",
     location,
     get capabilities() {
-      return { conditionalCreate: hardLinks, tags: false, freeSpace };
+      return { conditionalCreate: hardLinks, atomicReplace: replaces, tags: false, freeSpace };
     },
 
     async probe(signal) {
@@ -106,13 +120,10 @@ export function openSftpStore(
       }
     },
 
-    openWriter: async (key, { signal }) => writerFor(key, signal, false),
+    openWriter: async (key, { signal }) => writerFor(key, signal, "part"),
 
-    async create(key, bytes, { signal }) {
-      await using writer = await writerFor(key, signal, true);
-      if (bytes.length > 0) await writer.write(bytes);
-      return await writer.close();
-    },
+    create: (key, bytes, { signal }) => writeWhole(key, bytes, signal, "create"),
+    replace: (key, bytes, { signal }) => writeWhole(key, bytes, signal, "replace"),
 
     async *read(key, { offset = 0, signal }) {
       requireObjectKey(key);

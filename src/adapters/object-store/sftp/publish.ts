@@ -1,10 +1,15 @@
 // Gives a finished temporary file its name, and finds out what happened when the connection broke in the midst of it.
 
+import { posix } from "node:path";
 import { AppError } from "../../../domain/error.ts";
 import { readRemoteFile } from "./reader.ts";
 import { findStats, isUnsupported, remoteFiles, removeIfThere, type RemoteFiles } from "./remote-files.ts";
 import type { SftpSession } from "./session.ts";
 import { hasStatus, sftpStatus } from "./sftp-status.ts";
+import { temporaryName } from "./temporary-name.ts";
+
+/** `part`: a name of its own. `create`: refuse, atomically where the server has hard links, to replace a file. */
+export type WritePurpose = "part" | "create" | "replace";
 
 export interface Publication {
   readonly session: SftpSession;
@@ -12,17 +17,18 @@ export interface Publication {
   readonly temporary: string;
   readonly target: string;
   readonly sizeBytes: number;
-  readonly createOnly: boolean;
+  readonly purpose: WritePurpose;
   readonly signal: AbortSignal;
   onNoHardLinks(): void;
+  onNoReplace(): void;
 }
 
 export async function publish(publication: Publication): Promise<void> {
-  const { session, temporary, target, createOnly, signal } = publication;
+  const { session, temporary, purpose, signal } = publication;
   const files = remoteFiles(session, signal);
   try {
-    if (createOnly) await linkOnce(publication, files);
-    else await replace(files, temporary, target);
+    if (purpose === "create") await linkOnce(publication, files);
+    else await rename(publication, files);
   } catch (error) {
     if (!(error instanceof AppError && error.code === "storage_unreachable")) throw error;
     if (!(await wasPublished(publication, files))) throw error;
@@ -32,11 +38,11 @@ export async function publish(publication: Publication): Promise<void> {
 
 /** After a lost answer: a rename was done when only the new name is there, a link when both hold the same bytes. */
 async function wasPublished(publication: Publication, files: RemoteFiles): Promise<boolean> {
-  const { session, key, temporary, target, sizeBytes, createOnly, signal } = publication;
+  const { session, key, temporary, target, sizeBytes, purpose, signal } = publication;
   const [left, found] = [await findStats(files, temporary), await findStats(files, target)];
   if (found === undefined) return false;
   if (left === undefined) return found.size === sizeBytes;
-  if (!createOnly) return false;
+  if (purpose !== "create") return false;
   const contentOf = async (path: string): Promise<Buffer> => {
     const chunks: Uint8Array[] = [];
     for await (const chunk of readRemoteFile({ session, key, path, offset: 0, signal })) chunks.push(chunk);
@@ -46,13 +52,30 @@ async function wasPublished(publication: Publication, files: RemoteFiles): Promi
   throw new AppError("object_exists", `${key} exists in ${session.location} already`);
 }
 
-async function replace(files: RemoteFiles, temporary: string, target: string): Promise<void> {
+async function rename(publication: Publication, files: RemoteFiles): Promise<void> {
+  const { temporary, target, purpose } = publication;
   try {
     await files.posixRename(temporary, target);
   } catch (error) {
     if (!isUnsupported(error)) throw error;
-    await files.rename(temporary, target);
+    publication.onNoReplace();
+    if (purpose === "replace" && (await findStats(files, target)) !== undefined) await takePlace(publication, files);
+    else await files.rename(temporary, target);
   }
+}
+
+/** The protocol's own rename replaces nothing: the old file steps aside for two requests, and back when they fail. */
+async function takePlace({ temporary, target }: Publication, files: RemoteFiles): Promise<void> {
+  const aside = posix.join(posix.dirname(target), temporaryName(posix.basename(target)));
+  try {
+    await files.rename(target, aside);
+    await files.rename(temporary, target);
+  } catch (error) {
+    // Without effect where the first one was not done, or the second one was and only its answer is lost.
+    await files.rename(aside, target).catch(() => {});
+    throw error;
+  }
+  await removeIfThere(files, aside);
 }
 
 async function linkOnce(publication: Publication, files: RemoteFiles): Promise<void> {

@@ -4,7 +4,7 @@ import { posix } from "node:path";
 import { AppError } from "../../../domain/error.ts";
 import type { ObjectInfo, ObjectStoreContext, ObjectWriter } from "../../../ports/object-store.ts";
 import type { SftpConnection } from "./connection.ts";
-import { publish } from "./publish.ts";
+import { publish, type WritePurpose } from "./publish.ts";
 import { isUnsupported, makeDirectories, remoteFiles, removeEmptyDirectories, removeIfThere } from "./remote-files.ts";
 import type { SftpSession } from "./session.ts";
 import { diskFull, hasStatus, sftpStatus, translateStatus } from "./sftp-status.ts";
@@ -15,11 +15,11 @@ export interface SftpWriterRequest {
   readonly session: SftpSession;
   readonly root: string;
   readonly key: string;
-  /** Refuse, atomically where the server has hard links, to replace a file. */
-  readonly createOnly: boolean;
+  readonly purpose: WritePurpose;
   readonly signal: AbortSignal;
   readonly context: ObjectStoreContext;
   onNoHardLinks(): void;
+  onNoReplace(): void;
 }
 
 /** For cleaning up after the caller's own signal was aborted. */
