@@ -10,6 +10,7 @@
 //   `context.tmpDir` and gone after dispose, in every case. Child processes die with the dump or with us.
 // - Aborting the signal ends every wait within seconds and throws the signal's reason.
 
+import type { Payload } from "../domain/backup/sniff-payload.ts";
 import type { RestoredCount } from "../domain/backup/compare-row-counts.ts";
 import type { ConsistencyPoint, RowCounts } from "../domain/backup/manifest.ts";
 import type { ToolDirs } from "../domain/project/project.ts";
@@ -167,6 +168,8 @@ export interface Source {
   openTarget(request: TargetRequest): Promise<RestoreTarget>;
   /** A scratch place that is always removed on dispose (its `commit` does nothing). */
   openDrill(request: DrillRequest): Promise<RestoreTarget>;
+  /** The format of the part that a file of such content can be restored as; null when it is not of this engine. */
+  formatOf(payload: Payload): string | null;
   /** Step-by-step import commands for a restored plain file, for `--guide`. */
   restoreGuide(file: string, format: string): readonly string[];
   /** Formats that have a plainer form write it beside the file and return its path (`pg_restore -f`); else null. */

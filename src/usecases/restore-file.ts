@@ -6,6 +6,7 @@ import { AppError } from "../domain/error.ts";
 import type { Payload } from "../domain/backup/sniff-payload.ts";
 import type { Project, SourceSpec } from "../domain/project/project.ts";
 import type { Run } from "../domain/run/run.ts";
+import type { Source } from "../ports/source.ts";
 import { bundleParts, readBundleManifest } from "./bundle-parts.ts";
 import type { Deps, OpenedFile } from "./deps.ts";
 import { executeRun, type ActiveRun } from "./execute-run.ts";
@@ -90,7 +91,7 @@ async function restoreInto(
   }
   const parts =
     bundle === null || described === undefined
-      ? [filePart(deps, request, formatOf(payload, into.spec.type))]
+      ? [filePart(deps, request, formatIn(source, payload))]
       : bundleParts(deps, request.file, request.project, bundle, described.name);
   const rowCounts = described?.rowCounts ?? null;
   const outcome = await restoreParts(deps, run, { ...target, parts, rowCounts, options });
@@ -152,24 +153,10 @@ function describePayload(payload: Payload): string {
   return payload.kind === "sql" ? `${payload.dialect} SQL` : payload.kind;
 }
 
-/** The part format that a source of `engine` restores this payload as. */
-function formatOf(payload: Payload, engine: string): string {
-  const formats: Readonly<Record<string, readonly [format: string, engines: readonly string[]]>> = {
-    "postgres-custom": ["dump", ["postgres"]],
-    "postgres-tar": ["dir.tar", ["postgres"]],
-    sqlite: ["sqlite", ["sqlite"]],
-    "mongo-archive": ["archive", ["mongodb"]],
-    tar: ["files.tar", ["files"]],
-    sql: [payload.kind === "sql" && payload.isCluster ? "globals.sql" : "sql", ["postgres", "mysql", "mariadb"]],
-  };
-  const known = formats[payload.kind];
-  if (known === undefined) {
-    throw new AppError("unsupported", `a file of kind ${describePayload(payload)} cannot be restored by this build`, {
-      hint: "restore --from FILE <directory> writes its plain content",
-    });
-  }
-  if (known[1].includes(engine)) return known[0];
-  throw new AppError("unsupported", `a file of kind ${describePayload(payload)} does not go into ${engine}`, {
-    hint: "name a database of the right type with --db",
+function formatIn(source: Source, payload: Payload): string {
+  const format = source.formatOf(payload);
+  if (format !== null) return format;
+  throw new AppError("unsupported", `a file of kind ${describePayload(payload)} does not go into ${source.type}`, {
+    hint: "name a database of the right type with --db, or restore --from FILE <directory> to write its plain content",
   });
 }

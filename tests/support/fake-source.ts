@@ -269,6 +269,10 @@ export function openFakeSource(
       calls.push(`drill ${object} (${on})`);
       return openPlace(`scratch of ${object}`, true, () => {}, new Map());
     },
+    formatOf({ kind }) {
+      if (spec.type !== "postgres") return null;
+      return kind === "postgres-custom" ? "dump" : kind === "sql" ? "sql" : null;
+    },
     restoreGuide: (file) => [`fake-restore < ${file}`],
     writePlainForm: async (file) => (faults.plainForm === undefined ? null : `${file}${faults.plainForm}`),
   };

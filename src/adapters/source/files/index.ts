@@ -45,6 +45,7 @@ export function open(config: FilesConfig, context: SourceContext): Source {
       signal.throwIfAborted();
       return openFilesDrill(context);
     },
+    formatOf: ({ kind }) => (kind === "tar" ? "files.tar" : null),
     restoreGuide: (file) => [
       `List what the archive holds: tar -tvf ${quote(file)}`,
       `Unpack everything below a directory: mkdir -p restored && tar -xpf ${quote(file)} -C restored`,

@@ -28,6 +28,7 @@ export function open(config: MongodbConfig, context: SourceContext): Source {
       signal.throwIfAborted();
       return on === "throwaway" ? openThrowawayDrill(context) : openProjectDrill(config, context, signal);
     },
+    formatOf: ({ kind }) => (kind === "mongo-archive" ? "archive" : null),
     restoreGuide: (file) => restoreGuide(file, config.name),
     // An archive has no plainer form.
     writePlainForm: async () => null,

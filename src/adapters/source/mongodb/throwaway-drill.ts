@@ -8,6 +8,7 @@ import { AppError, toAppError } from "../../../domain/error.ts";
 import type { RestoreTarget, SourceContext } from "../../../ports/source.ts";
 import { spawnTool } from "../../process/spawn-tool.ts";
 import { chooseBaseDir, findIdentity } from "../throwaway-place.ts";
+import { waitForServer } from "../wait-for-server.ts";
 import { findServer } from "./client-tools.ts";
 import { MongodbConfig } from "./config.ts";
 import { connect } from "./connection.ts";
@@ -94,27 +95,21 @@ async function startThrowawayServer(context: SourceContext, signal: AbortSignal)
       fail: (exit) => translateToolExit(exit, "the throw-away MongoDB server", "restore_failed"),
     }),
   );
-  let ended: Error | undefined;
-  server.succeed().then(
-    () => (ended = new AppError("restore_failed", "the throw-away MongoDB server ended")),
-    (error: unknown) => (ended = toAppError(error)),
+  const ended = server.succeed().then(
+    () => new AppError("restore_failed", "the throw-away MongoDB server ended"),
+    (error: unknown) => toAppError(error),
   );
   const config = MongodbConfig.parse({ host: socket, name: database });
-  const deadline = performance.now() + startTimeoutMs;
-  for (;;) {
-    signal.throwIfAborted();
-    if (ended !== undefined) throw ended;
-    try {
+  await waitForServer({
+    ended,
+    timeoutMs: startTimeoutMs,
+    signal,
+    async ask() {
       if (!existsSync(socket)) throw new AppError("restore_failed", "the throw-away MongoDB server does not listen");
       await using connection = await connect(config, { signal, errorCode: "restore_failed" });
       await connection.run("waiting for the throw-away MongoDB server", (db) => db("admin").command({ ping: 1 }));
-      break;
-    } catch (error) {
-      signal.throwIfAborted();
-      if (performance.now() > deadline) throw error;
-      await Bun.sleep(50);
-    }
-  }
+    },
+  });
   const owned = held.move();
   return { config, [Symbol.asyncDispose]: () => owned.disposeAsync() };
 }

@@ -1,5 +1,6 @@
 // PostgreSQL as a source.
 
+import type { Payload } from "../../../domain/backup/sniff-payload.ts";
 import type { Source, SourceContext } from "../../../ports/source.ts";
 import type { PostgresConfig } from "./config.ts";
 import { openDrill } from "./drill.ts";
@@ -28,7 +29,15 @@ export function open(config: PostgresConfig, context: SourceContext): Source {
     },
     openTarget: (request) => openTarget(config, context, request),
     openDrill: (request) => openDrill(config, context, request),
+    formatOf,
     restoreGuide,
     writePlainForm: (file, format, signal) => writePlainForm(file, format, context, signal),
   };
+}
+
+function formatOf(payload: Payload): string | null {
+  if (payload.kind === "postgres-custom") return "dump";
+  if (payload.kind === "postgres-tar") return "dir.tar";
+  if (payload.kind !== "sql" || payload.dialect === "mysql" || payload.dialect === "mariadb") return null;
+  return payload.isCluster ? "globals.sql" : "sql";
 }

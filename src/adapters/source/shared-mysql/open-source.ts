@@ -26,6 +26,8 @@ export function openSource(flavour: Flavour, config: MysqlFamilyConfig, context:
       signal.throwIfAborted();
       return on === "throwaway" ? openThrowawayDrill(login, context) : openProjectDrill(login, context, signal);
     },
+    formatOf: (payload) =>
+      payload.kind === "sql" && !payload.isCluster && payload.dialect !== "postgres" ? "sql" : null,
     restoreGuide: (file) => restoreGuide(flavour, file),
     // SQL text has no plainer form.
     writePlainForm: async () => null,

@@ -40,6 +40,7 @@ export function open(config: SqliteConfig, context: SourceContext): Source {
     inspectTarget: (database, signal) => inspectSqlite(resolve(database), context, signal),
     openTarget: (request) => openSqliteTarget({ ...request, database: resolve(request.database) }, context),
     openDrill: ({ signal }) => openSqliteDrill(context, signal),
+    formatOf: ({ kind }) => (kind === "sqlite" ? "sqlite" : null),
     restoreGuide: (file) => [
       `Check the file: sqlite3 ${quote(file)} 'PRAGMA integrity_check; PRAGMA foreign_key_check;'`,
       "Stop every program that uses the database.",
