@@ -8,27 +8,17 @@ import { inspect } from "node:util";
 import { needs } from "../support/requirement.ts";
 import { describe, expect, test } from "bun:test";
 import { sampleBytes } from "../../src/ports/object-store-checks/check.ts";
-import type { ObjectStore } from "../../src/ports/object-store.ts";
-import { openS3Rig, openStoreOn } from "../support/s3-store.ts";
-
-const signal = new AbortController().signal;
-const MiB = 1024 * 1024;
-const always = Number.POSITIVE_INFINITY;
-const key = "shop/2026/11/dump.zst.enc";
-
-async function write(store: ObjectStore, bytes: Uint8Array, cancel: AbortSignal = signal): Promise<void> {
-  await using writer = await store.openWriter(key, { signal: cancel });
-  for (let at = 0; at < bytes.length; at += MiB) await writer.write(bytes.subarray(at, at + MiB));
-  await writer.close();
-}
-
-async function read(store: ObjectStore, offset = 0): Promise<Buffer> {
-  return Buffer.concat(await Array.fromAsync(store.read(key, { signal, offset })));
-}
-
-async function listed(store: ObjectStore): Promise<string[]> {
-  return (await Array.fromAsync(store.list("", signal))).map((info) => info.key);
-}
+import {
+  openS3Rig,
+  openStoreOn,
+  always,
+  listed,
+  MiB,
+  read,
+  write,
+  never as signal,
+  sampleKey as key,
+} from "../support/s3-store.ts";
 
 describe("an S3 store that cannot be reached", () => {
   test("a refused connection is storage_unreachable, soon", async () => {

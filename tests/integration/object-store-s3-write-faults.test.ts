@@ -3,28 +3,18 @@
 
 import { describe, expect, test } from "bun:test";
 import { sampleBytes } from "../../src/ports/object-store-checks/check.ts";
-import type { ObjectStore } from "../../src/ports/object-store.ts";
-import { openS3Rig, type S3Rig } from "../support/s3-store.ts";
+import {
+  openS3Rig,
+  type S3Rig,
+  always,
+  listed,
+  MiB,
+  read,
+  write,
+  never as signal,
+  sampleKey as key,
+} from "../support/s3-store.ts";
 import type { S3Fault } from "../support/s3-server.ts";
-
-const signal = new AbortController().signal;
-const MiB = 1024 * 1024;
-const always = Number.POSITIVE_INFINITY;
-const key = "shop/2026/11/dump.zst.enc";
-
-async function write(store: ObjectStore, bytes: Uint8Array, cancel: AbortSignal = signal): Promise<void> {
-  await using writer = await store.openWriter(key, { signal: cancel });
-  for (let at = 0; at < bytes.length; at += MiB) await writer.write(bytes.subarray(at, at + MiB));
-  await writer.close();
-}
-
-async function read(store: ObjectStore, offset = 0): Promise<Buffer> {
-  return Buffer.concat(await Array.fromAsync(store.read(key, { signal, offset })));
-}
-
-async function listed(store: ObjectStore): Promise<string[]> {
-  return (await Array.fromAsync(store.list("", signal))).map((info) => info.key);
-}
 
 function expectNothing({ server }: S3Rig): void {
   expect([...server.objects.keys()]).toEqual([]);

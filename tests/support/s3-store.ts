@@ -52,3 +52,23 @@ export async function openS3Rig(
     },
   };
 }
+
+/** The object that fault tests write and read. */
+export const sampleKey = "shop/2026/11/dump.zst.enc";
+export const MiB = 1024 * 1024;
+export const always = Number.POSITIVE_INFINITY;
+export const never = new AbortController().signal;
+
+export async function write(store: ObjectStore, bytes: Uint8Array, signal: AbortSignal = never): Promise<void> {
+  await using writer = await store.openWriter(sampleKey, { signal });
+  for (let at = 0; at < bytes.length; at += MiB) await writer.write(bytes.subarray(at, at + MiB));
+  await writer.close();
+}
+
+export async function read(store: ObjectStore, offset = 0): Promise<Buffer> {
+  return Buffer.concat(await Array.fromAsync(store.read(sampleKey, { signal: never, offset })));
+}
+
+export async function listed(store: ObjectStore): Promise<string[]> {
+  return (await Array.fromAsync(store.list("", never))).map((info) => info.key);
+}

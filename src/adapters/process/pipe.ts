@@ -1,7 +1,7 @@
 // Pipes of our own, which the runtime does not offer: with a large buffer, read by a thread.
 
 import { dlopen, FFIType, ptr } from "bun:ffi";
-import { arch, platform } from "node:process";
+import { loadLibc } from "./load-libc.ts";
 
 export interface Pipes {
   /** Both ends close in programs that are started, but for the one that is given to them. Undefined: none to be had. */
@@ -20,20 +20,8 @@ let loaded: Pipes | null | undefined;
 
 /** Undefined on other systems than Linux, and where the C library cannot be reached. */
 export function findPipes(): Pipes | undefined {
-  if (loaded === undefined) loaded = platform === "linux" ? (loadPipes() ?? null) : null;
+  if (loaded === undefined) loaded = loadLibc(bind) ?? null;
   return loaded ?? undefined;
-}
-
-function loadPipes(): Pipes | undefined {
-  const musl = `libc.musl-${arch === "arm64" ? "aarch64" : "x86_64"}.so.1`;
-  for (const name of ["libc.so.6", musl]) {
-    try {
-      return bind(name);
-    } catch {
-      // The other C library's name comes next.
-    }
-  }
-  return undefined;
 }
 
 function bind(library: string): Pipes {

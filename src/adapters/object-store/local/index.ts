@@ -2,8 +2,9 @@
 
 import { dirname, join, relative, resolve, sep } from "node:path";
 import { AppError } from "../../../domain/error.ts";
-import type { ObjectInfo, ObjectStore, ObjectStoreContext } from "../../../ports/object-store.ts";
+import type { ObjectStore, ObjectStoreContext } from "../../../ports/object-store.ts";
 import { isObjectKey, probeKey, requireListPrefix, requireObjectKey } from "../object-key.ts";
+import { writeWhole } from "../write-whole.ts";
 import type { LocalStoreConfig } from "./config.ts";
 import { removeEmptyDirectories, syncDirectory } from "./directories.ts";
 import { translateDiskError } from "./errors.ts";
@@ -52,17 +53,6 @@ export function openLocalStore(config: LocalStoreConfig, context: ObjectStoreCon
     return openLocalWriter({ fs, root, key, purpose, signal, context, onNoHardLinks });
   };
 
-  async function writeWhole(
-    key: string,
-    bytes: Uint8Array,
-    signal: AbortSignal,
-    purpose: WritePurpose,
-  ): Promise<ObjectInfo> {
-    await using writer = await writerFor(key, signal, purpose);
-    if (bytes.length > 0) await writer.write(bytes);
-    return await writer.close();
-  }
-
   const store: ObjectStore = {
     type: "local",
     location: root,
@@ -101,8 +91,8 @@ export function openLocalStore(config: LocalStoreConfig, context: ObjectStoreCon
 
     openWriter: async (key, { signal }) => writerFor(key, signal, "part"),
 
-    create: (key, bytes, { signal }) => writeWhole(key, bytes, signal, "create"),
-    replace: (key, bytes, { signal }) => writeWhole(key, bytes, signal, "replace"),
+    create: async (key, bytes, { signal }) => writeWhole(writerFor(key, signal, "create"), bytes),
+    replace: async (key, bytes, { signal }) => writeWhole(writerFor(key, signal, "replace"), bytes),
 
     async *read(key, { offset = 0, signal }) {
       requireObjectKey(key);

@@ -2,8 +2,9 @@
 
 import { posix } from "node:path";
 import { AppError } from "../../../domain/error.ts";
-import type { ObjectInfo, ObjectStore, ObjectStoreContext } from "../../../ports/object-store.ts";
+import type { ObjectStore, ObjectStoreContext } from "../../../ports/object-store.ts";
 import { isObjectKey, probeKey, requireListPrefix, requireObjectKey } from "../object-key.ts";
+import { writeWhole } from "../write-whole.ts";
 import type { SftpStoreConfig } from "./config.ts";
 import { defaultTimes, type ConnectionTimes } from "./connection.ts";
 import { readRemoteFile } from "./reader.ts";
@@ -74,17 +75,6 @@ export function openSftpStore(
     if (removed) await removeEmptyDirectories(files, root, posix.dirname(path));
   }
 
-  async function writeWhole(
-    key: string,
-    bytes: Uint8Array,
-    signal: AbortSignal,
-    purpose: WritePurpose,
-  ): Promise<ObjectInfo> {
-    await using writer = await writerFor(key, signal, purpose);
-    if (bytes.length > 0) await writer.write(bytes);
-    return await writer.close();
-  }
-
   const store: ObjectStore = {
     type: "sftp",
     location,
@@ -122,8 +112,8 @@ export function openSftpStore(
 
     openWriter: async (key, { signal }) => writerFor(key, signal, "part"),
 
-    create: (key, bytes, { signal }) => writeWhole(key, bytes, signal, "create"),
-    replace: (key, bytes, { signal }) => writeWhole(key, bytes, signal, "replace"),
+    create: async (key, bytes, { signal }) => writeWhole(writerFor(key, signal, "create"), bytes),
+    replace: async (key, bytes, { signal }) => writeWhole(writerFor(key, signal, "replace"), bytes),
 
     async *read(key, { offset = 0, signal }) {
       requireObjectKey(key);

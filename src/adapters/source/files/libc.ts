@@ -2,7 +2,7 @@
 // Where the C library cannot be reached each has a fallback, so that nothing depends on it for being correct.
 
 import { dlopen, FFIType, read } from "bun:ffi";
-import { arch, platform } from "node:process";
+import { loadLibc } from "../../process/load-libc.ts";
 
 export interface Libc {
   /** The next offset at or after `offset` that holds data or a hole; `none` when there is no more data. */
@@ -28,20 +28,8 @@ let loaded: Libc | null | undefined;
 
 /** Undefined on other systems than Linux, and where the library cannot be loaded. */
 export function findLibc(): Libc | undefined {
-  if (loaded === undefined) loaded = platform === "linux" ? (loadLibc() ?? null) : null;
+  if (loaded === undefined) loaded = loadLibc(bind) ?? null;
   return loaded ?? undefined;
-}
-
-function loadLibc(): Libc | undefined {
-  const musl = `libc.musl-${arch === "arm64" ? "aarch64" : "x86_64"}.so.1`;
-  for (const name of ["libc.so.6", musl]) {
-    try {
-      return bind(name);
-    } catch {
-      // The other C library's name comes next.
-    }
-  }
-  return undefined;
 }
 
 function bind(name: string): Libc {
