@@ -1,6 +1,6 @@
 // Sends what waits in the outbox for one channel: in order, one at a time, each claimed before and settled after.
 
-import { toAppError, type AppError } from "../domain/error.ts";
+import { AppError, toAppError } from "../domain/error.ts";
 import type { Notice } from "../domain/notification/notice.ts";
 import { planRetry } from "../domain/notification/plan-retry.ts";
 import type { Route } from "../domain/notification/route.ts";
@@ -84,14 +84,25 @@ export async function sendNotice(
   deps: Pick<Deps, "openNotifier">,
   channel: ChannelSpec,
   notice: Notice,
+  timeoutMs = sendTimeoutMs,
 ): Promise<AppError | null> {
+  const limit = AbortSignal.timeout(timeoutMs);
   try {
     const notifier = await deps.openNotifier(channel);
-    await notifier.send(notice, AbortSignal.timeout(sendTimeoutMs));
+    await notifier.send(notice, limit);
     return null;
   } catch (error) {
+    // A receiver that says nothing may be well again later: that is no refusal.
+    if (limit.aborted && error === limit.reason) return tooSlow(timeoutMs);
     return toAppError(error);
   }
+}
+
+function tooSlow(timeoutMs: number): AppError {
+  return new AppError("notification_failed", `the receiver did not answer within ${timeoutMs / 1000} s`, {
+    hint: "check the address, the network and the proxy",
+    retryable: true,
+  });
 }
 
 export function retryAfterOf(error: AppError): number | undefined {
