@@ -70,6 +70,7 @@ async function openApp(context: CliContext, options: AppOptions): Promise<App> {
   // A process that stays keeps a copy: memory in which the parser's garbage lies between what is kept is never given back.
   const { configuration, environment } = options.state === "kept" ? structuredClone(read) : read;
   const { settings, secrets } = configuration;
+  context.terminal.hide(secrets);
   const [
     { systemClock },
     { currentOwner, judgeOwner },
@@ -124,6 +125,7 @@ async function openApp(context: CliContext, options: AppOptions): Promise<App> {
       const clean = redactEvent(event, secrets);
       for (const listener of listeners) listener(clean);
     },
+    redact: (text) => redact(text, secrets),
     recorded: () => Promise.race([recorder.flush(), systemClock.sleep(recordBoundMs)]),
     async openSource(spec, log) {
       const definition = findDefinition(registries.sources, "source", spec.type);
@@ -180,7 +182,7 @@ async function openApp(context: CliContext, options: AppOptions): Promise<App> {
         ...defaultKeyOf(settings),
       });
     },
-    announce: announceRuns(configuration, registries, () => ({ ...deps, redact: (text) => redact(text, secrets) })),
+    announce: announceRuns(configuration, registries, () => deps),
     async openNotifier(channel) {
       return (await findDefinition(registries.notifiers, "notification", channel.type).load()).open(channel.settings);
     },

@@ -23,8 +23,12 @@ export interface Terminal {
   readonly columns: number;
   /** Results. */
   print(text: string): void;
-  /** Logs, progress and questions: stderr. */
+  /** Logs, progress and questions: stderr, without the secrets that it was told to hide. */
   note(text: string): void;
+  /** From now on these are hidden, beside those of before. */
+  hide(secrets: readonly string[]): void;
+  /** A text without what is hidden, for results. */
+  mask(text: string): string;
   /** Writes to stderr without a line end. */
   draw(text: string): void;
   /** Asks on the terminal; secret answers are not echoed. */

@@ -2,6 +2,7 @@
 
 import type { AppError } from "../domain/error.ts";
 import type { ConfigProblem } from "../domain/project/project.ts";
+import { redactValue } from "../domain/run/redact.ts";
 import { paint } from "./paint.ts";
 import type { CliContext } from "./context.ts";
 
@@ -9,7 +10,8 @@ export function renderError(context: Pick<CliContext, "globals" | "terminal">, e
   const { terminal, globals } = context;
   if (globals.json) {
     const { code, message, hint, details } = error;
-    terminal.print(JSON.stringify({ error: { code, message, hint: hint ?? null, details } }));
+    const told = redactValue({ message, hint: hint ?? null, details }, terminal.mask);
+    terminal.print(JSON.stringify({ error: { code, ...told } }));
     return;
   }
   terminal.note(`${paint(context, "red", "error:")} ${error.message}`);

@@ -2,19 +2,24 @@
 
 import { createInterface } from "node:readline";
 import { AppError } from "../domain/error.ts";
+import { redact } from "../domain/run/redact.ts";
 import type { Terminal } from "./context.ts";
 
 const defaultColumns = 100;
 
 export function openTerminal(): Terminal {
   const isCapable = process.env["TERM"] !== "dumb";
+  const hidden = new Set<string>();
+  const mask = (text: string): string => redact(text, [...hidden]);
   return {
     isOutputTerminal: process.stderr.isTTY === true && isCapable,
     isColored: process.stdout.isTTY === true && process.stderr.isTTY === true && isCapable,
     isInputTerminal: process.stdin.isTTY === true,
     columns: process.stderr.columns ?? defaultColumns,
     print: (text) => void process.stdout.write(`${process.stdout.isTTY === true ? disarm(text) : text}\n`),
-    note: (text) => void process.stderr.write(`${disarm(text)}\n`),
+    note: (text) => void process.stderr.write(`${disarm(mask(text))}\n`),
+    hide: (secrets) => secrets.forEach((secret) => hidden.add(secret)),
+    mask,
     draw: (text) => void process.stderr.write(text),
     ask,
   };

@@ -4,7 +4,7 @@
 import { randomUUID } from "node:crypto";
 import { describeInvalidConfiguration } from "../domain/notification/describe-configuration.ts";
 import { allRoutes, distinctRoutes, hears, routesOf, type Route } from "../domain/notification/route.ts";
-import { redact, redactValue } from "../domain/run/redact.ts";
+import { redact } from "../domain/run/redact.ts";
 import type { AppError } from "../domain/error.ts";
 import type { Salvaged } from "../adapters/config/load-configuration.ts";
 import type { CliContext } from "../cli/context.ts";
@@ -36,8 +36,14 @@ async function tell(
   const { env } = process;
   const salvaged = await salvageConfiguration({ explicitPath: globals.config, cwd: process.cwd(), env, registries });
   const { settings, secrets } = salvaged;
-  const failure = { id: randomUUID(), project, message: error.message, at: Date.now(), timeZone: settings.timeZone };
-  const notice = redactValue(describeInvalidConfiguration(failure), (text) => redact(text, secrets));
+  const failure = {
+    id: randomUUID(),
+    project,
+    message: redact(error.message, secrets),
+    at: Date.now(),
+    timeZone: settings.timeZone,
+  };
+  const notice = describeInvalidConfiguration(failure);
   const journal = openFileJournal({ baseDir: settings.baseDir });
   const openNotifier = async (channel: Route["channel"]) =>
     (await findDefinition(registries.notifiers, "notification", channel.type).load()).open(channel.settings);

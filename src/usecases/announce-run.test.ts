@@ -143,6 +143,35 @@ describe("a run", () => {
     await announcement.deliver();
     expect(JSON.stringify(world.notices)).toContain("********");
   });
+
+  test.each([990, 7_990])(
+    "is told without a piece of a secret, where its error is cut after %d characters",
+    async (at) => {
+      const world = openWorld();
+      const routes = [{ key: "shop/ops", channel: channel("ops") }];
+      const redact = (text: string): string => text.replaceAll("canary-of-this-test", "********");
+      const announcement = announceRun({ ...world.deps, redact }, { kind: "backup", routes, around: plain });
+      const message = `${"x".repeat(at)} canary-of-this-test`;
+      await announcement.keepEnd({ ...blankRun, status: "failed", error: { ...anError, message } });
+      expect(JSON.stringify(await pending(world))).not.toContain("canar");
+    },
+  );
+
+  test("is heard of although a password is one of the words that a message is made of", async () => {
+    const world = openWorld();
+    const routes = [{ key: "shop/ops", channel: channel("ops", { on: ["failure"] }) }];
+    const redact = (text: string): string => text.replaceAll(/backup|failed|shop/g, "********");
+    const announcement = announceRun({ ...world.deps, redact }, { kind: "backup", routes, around: plain });
+    await announcement.keepEnd({ ...blankRun, status: "failed", error: { ...anError, message: "no shop" } });
+    await announcement.deliver();
+    expect(world.notices).toMatchObject([
+      {
+        event: "backup_failed",
+        project: "shop",
+        data: { project_name: "shop", status: "failed", error_message: "no ********" },
+      },
+    ]);
+  });
 });
 
 const plain = {
@@ -153,6 +182,8 @@ const plain = {
   isVerified: false,
   usesRestic: false,
 };
+
+const anError = { code: "source_failed", stage: "dump", message: "no", hint: null } as const;
 
 const blankRun: Run = {
   id: "r1",

@@ -13,7 +13,7 @@ import {
 } from "../domain/notification/describe-run.ts";
 import type { Notice } from "../domain/notification/notice.ts";
 import { hears, type Route } from "../domain/notification/route.ts";
-import { redactValue } from "../domain/run/redact.ts";
+import { redactRun } from "../domain/run/redact.ts";
 import type { Run, RunKind } from "../domain/run/run.ts";
 import type { NewNotification } from "../ports/state-store-outbox.ts";
 import { entryOf } from "./send-from-journal.ts";
@@ -27,7 +27,7 @@ import {
   type DeliverDeps,
 } from "./deliver-notifications.ts";
 
-export type AnnounceDeps = DeliverDeps & Pick<Deps, "journal"> & { redact(text: string): string };
+export type AnnounceDeps = DeliverDeps & Pick<Deps, "journal" | "redact">;
 
 export interface AnnounceRequest {
   readonly kind: RunKind;
@@ -49,8 +49,7 @@ export function announceRun(deps: AnnounceDeps, { kind, routes, around }: Announ
 
   async function keep(notices: readonly Notice[], listeners = routes): Promise<readonly string[]> {
     const createdAt = deps.clock.now();
-    const notifications = notices.flatMap((given) => {
-      const notice = redactValue(given, deps.redact);
+    const notifications = notices.flatMap((notice) => {
       const heard = listeners.filter(({ channel }) => hears(channel, notice.event));
       return heard.map(({ key }): NewNotification => ({ id: `${notice.id}@${key}`, channel: key, notice, createdAt }));
     });
@@ -95,12 +94,14 @@ export function announceRun(deps: AnnounceDeps, { kind, routes, around }: Announ
       return problems;
     },
     async late(run, late) {
-      lateWarnings.add(late.message);
+      lateWarnings.add(deps.redact(late.message));
       const problems = await keep([describeLateRun(run, late, around)]);
       void deliverInTurn(false);
       return problems;
     },
-    async keepEnd(run) {
+    async keepEnd(ended) {
+      // Before anything is cut short: half a secret is not found any more.
+      const run = redactRun(ended, deps.redact);
       const drill = describeFailedDrill(run, around);
       const rest = run.warnings.filter((text) => !lateWarnings.has(text) && !(drill && text.startsWith("verify: ")));
       const end = describeEnd(run, around);

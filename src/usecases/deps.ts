@@ -82,6 +82,8 @@ export interface Deps {
   /** Cryptographically random bytes. */
   random(length: number): Uint8Array;
   emit(event: RunEvent): void;
+  /** Takes the secrets of the configuration out of a text. */
+  redact(text: string): string;
   /** Waits, within a bound, until what was emitted is stored. */
   recorded(): Promise<void>;
   openSource(spec: SourceSpec, log: LogSink): Promise<Source>;

@@ -51,6 +51,23 @@ describe("a run", () => {
     expect(run).toMatchObject({ status: "cancelled", error: { code: "cancelled", stage: "sync" } });
   });
 
+  test("is returned as it is told: without a secret", async () => {
+    const { deps, signal } = openTestDeps();
+    const redact = (text: string): string => text.replaceAll("canary", "********");
+    const request = { project: "shop", kind: "backup", trigger: "manual", signal } as const;
+    const run = await executeRun({ ...deps, redact }, request, async (active) => {
+      active.warn("odd canary");
+      active.report({ path: "/a/canary" });
+      throw new AppError("source_failed", "no canary", { hint: "mend the canary" });
+    });
+    expect(JSON.stringify(run)).not.toContain("canary");
+    expect(run).toMatchObject({
+      warnings: ["odd ********"],
+      error: { message: "no ********", hint: "mend the ********" },
+      result: { path: "/a/********" },
+    });
+  });
+
   test("keeps each warning once, and its results together", async () => {
     const run = await execute(openTestDeps(), async (active) => {
       active.warn("twice");

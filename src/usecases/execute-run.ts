@@ -3,6 +3,7 @@
 
 import { AppError, toAppError } from "../domain/error.ts";
 import type { LogLevel, Run, RunEvent, RunKind, RunStage, StageRecord } from "../domain/run/run.ts";
+import { redactRun } from "../domain/run/redact.ts";
 import type { Deps } from "./deps.ts";
 import { stageOf, tagStage } from "./stage-error.ts";
 
@@ -30,11 +31,11 @@ export interface ActiveRun {
   report(result: Readonly<Record<string, unknown>>): void;
 }
 
-export type RunDeps = Pick<Deps, "clock" | "emit" | "owner" | "random" | "announce">;
+export type RunDeps = Pick<Deps, "clock" | "emit" | "redact" | "owner" | "random" | "announce">;
 
 const progressIntervalMs = 200;
 
-/** Never throws: a failure is the run's status and error. */
+/** Never throws: a failure is the run's status and error. What the returned run says holds no secret. */
 export async function executeRun(
   deps: RunDeps,
   request: RunRequest,
@@ -149,7 +150,7 @@ export async function executeRun(
     };
     active.log("error", failure.message);
   }
-  run = { ...run, finishedAt: clock.now(), heartbeatAt: clock.now() };
+  run = redactRun({ ...run, finishedAt: clock.now(), heartbeatAt: clock.now() }, deps.redact);
   if (announcement === undefined) {
     emit({ type: "finished", run });
     return run;

@@ -259,6 +259,29 @@ describe("secrets", () => {
     expect(await filesThatTell(world)).toEqual([]);
   }, 60_000);
 
+  test("an error that names a place with a secret in it tells the place without it, whichever way it is told", async () => {
+    const database = { type: "sqlite", path: `/nowhere/${marks.database} and more/shop.db` };
+    await using world = await openTestWorld({
+      env: { ...secrets, TEST_PASSWORD: `${marks.database} and more` },
+      project: { database },
+    });
+    const commands = [
+      ["run", "shop"],
+      ["run", "shop", "--json"],
+      ["run", "shop", "--dry-run"],
+      ["run", "shop", "--dry-run", "--json"],
+      ["test", "shop"],
+      ["test", "shop", "--json"],
+      ["health"],
+      ["health", "--json"],
+      ["logs", "shop"],
+      ["restore", "--from", database.path, "--db", "shop", "--json"],
+      ["restore", "--from", database.path, "--db", "shop"],
+    ];
+    for (const command of commands) expectClean(await world.run(...command));
+    expect((await world.run("run", "shop", "--json")).stdout).toContain("/nowhere/********/shop.db");
+  }, 60_000);
+
   test("hooks see no secret that they do not name, and what they print of one is masked", async () => {
     await using world = await openWorld({
       storage: ["disk"],

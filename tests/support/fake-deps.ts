@@ -161,6 +161,7 @@ export function openTestDeps(options: TestDepsOptions = {}): TestDeps {
     // Each call other bytes, and the same in every run of a test.
     random: (length) =>
       new Uint8Array(new Bun.CryptoHasher("sha512").update(`draw ${++drawn}`).digest()).slice(0, length),
+    redact: (text) => text,
     emit(event) {
       events.push(event);
       recorder.emit(event);
@@ -213,7 +214,7 @@ export function openTestDeps(options: TestDepsOptions = {}): TestDeps {
         isVerified: world.project.verification.enabled,
         usesRestic: false,
       };
-      return announceRun({ ...deps, redact: (text) => text }, { kind, routes, around });
+      return announceRun(deps, { kind, routes, around });
     },
     async openNotifier(channel) {
       return {

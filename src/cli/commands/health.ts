@@ -6,6 +6,7 @@ import type { CommandAction } from "../command-spec.ts";
 import type { App, CliContext } from "../context.ts";
 import { exitCodeOf, exitCodes } from "../exit-codes.ts";
 import { paint } from "../paint.ts";
+import { tellable } from "../tellable.ts";
 import { parseCount } from "../program.ts";
 
 const secondMs = 1_000;
@@ -25,9 +26,10 @@ export const command: CommandAction = async (context, _args, options) => {
   return exitCodeOfHealth(checks);
 };
 
-function look(context: CliContext, app: App, timeoutMs: number): Promise<readonly HealthCheck[]> {
+async function look(context: CliContext, app: App, timeoutMs: number): Promise<readonly HealthCheck[]> {
   const { configuration, deps } = app;
-  return checkHealth(deps, { configuration, scope: "all", timeoutMs, signal: context.signal });
+  const checks = await checkHealth(deps, { configuration, scope: "all", timeoutMs, signal: context.signal });
+  return checks.map((check) => tellable(context, check));
 }
 
 /** Asks once per host, and only where somebody can answer. True when one was saved. */

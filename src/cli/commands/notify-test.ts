@@ -5,10 +5,12 @@ import { testChannels } from "../../usecases/test-channels.ts";
 import type { CommandAction } from "../command-spec.ts";
 import { exitCodeOf, exitCodes } from "../exit-codes.ts";
 import { paint } from "../paint.ts";
+import { tellable } from "../tellable.ts";
 
 export const command: CommandAction = async (context, [name]) => {
   await using app = await context.openApp({ configuration: "required", state: "none" });
-  const checks = await testChannels(app.deps, chooseRoutes(app.configuration, name));
+  const found = await testChannels(app.deps, chooseRoutes(app.configuration, name));
+  const checks = found.map((check) => tellable(context, check));
   if (context.globals.json) {
     const shown = checks.map(({ error, ...check }) => ({ ...check, code: error?.code ?? null }));
     context.terminal.print(JSON.stringify({ channels: shown }));

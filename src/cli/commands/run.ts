@@ -6,6 +6,7 @@ import type { CommandAction, OptionValues } from "../command-spec.ts";
 import type { App, CliContext } from "../context.ts";
 import { exitCodeOf, exitCodeOfRun, exitCodeOfRuns, exitCodes } from "../exit-codes.ts";
 import { paint } from "../paint.ts";
+import { tellable } from "../tellable.ts";
 import { parseCount } from "../program.ts";
 import { commandLog, recoverFirst } from "../recover.ts";
 import { renderError } from "../render-error.ts";
@@ -99,12 +100,13 @@ async function dryRun(
   const codes: number[] = [];
   const results = [];
   for (const project of projects) {
-    const checks = await dryRunBackup(app.deps, {
+    const found = await dryRunBackup(app.deps, {
       project,
       storages: requestOf(options).storages,
       log: () => {},
       signal: context.signal,
     });
+    const checks = found.map((check) => tellable(context, check));
     const failed = checks.find((check) => !check.passed);
     codes.push(failed === undefined ? exitCodes.success : exitCodeOf(failed.error?.code ?? "internal"));
     results.push({

@@ -7,7 +7,7 @@ import { paint } from "../paint.ts";
 export const command: CommandAction = async (context, [name], options) => {
   await using app = await context.openApp({ configuration: "required", state: "none" });
   const storages = name === undefined ? app.configuration.storages.map((storage) => storage.name) : [name];
-  const reports = await checkStorages(app.deps, {
+  const found = await checkStorages(app.deps, {
     storages,
     effort: options["full"] === true ? "full" : "quick",
     log: () => {},
@@ -15,16 +15,28 @@ export const command: CommandAction = async (context, [name], options) => {
     onResult: (storage, result) => {
       if (context.globals.json) return;
       const mark = result.passed ? paint(context, "green", "ok  ") : paint(context, "red", "FAIL");
-      context.terminal.print(
-        `${mark} ${storage}: ${result.name}${result.detail === null ? "" : ` (${result.detail})`}`,
-      );
+      const detail = result.detail === null ? "" : ` (${context.terminal.mask(result.detail)})`;
+      context.terminal.print(`${mark} ${storage}: ${result.name}${detail}`);
     },
   });
+  const reports = found.map((report) => withoutSecrets(context, report));
   if (context.globals.json) context.terminal.print(JSON.stringify({ storages: reports }));
   else for (const report of reports) summarise(context, report);
   const failed = reports.find(({ report }) => report?.passed !== true);
   return failed === undefined ? exitCodes.success : exitCodeOf(failed.error?.code ?? "storage_failed");
 };
+
+function withoutSecrets({ terminal }: CliContext, { name, report, error }: StorageReport): StorageReport {
+  const clean = (text: string | null): string | null => (text === null ? null : terminal.mask(text));
+  return {
+    name,
+    report: report && {
+      ...report,
+      results: report.results.map((result) => ({ ...result, detail: clean(result.detail) })),
+    },
+    error: error && { ...error, message: terminal.mask(error.message), hint: clean(error.hint) },
+  };
+}
 
 function summarise(context: CliContext, { name, report, error }: StorageReport): void {
   const { terminal } = context;

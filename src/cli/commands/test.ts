@@ -4,6 +4,7 @@ import { checkConnections } from "../../usecases/check-connections.ts";
 import type { CommandAction } from "../command-spec.ts";
 import { exitCodeOf, exitCodes } from "../exit-codes.ts";
 import { paint } from "../paint.ts";
+import { tellable } from "../tellable.ts";
 
 /** With the channels that its runs notify. */
 function withChannels(configuration: Configuration, project: Project): Project {
@@ -15,11 +16,12 @@ export const command: CommandAction = async (context, [name]) => {
   const projects = name === undefined ? app.configuration.projects : [app.deps.findProject(name)];
   const results = [];
   for (const project of projects) {
-    const checks = await checkConnections(app.deps, {
+    const found = await checkConnections(app.deps, {
       project: withChannels(app.configuration, project),
       log: () => {},
       signal: context.signal,
     });
+    const checks = found.map((check) => tellable(context, check));
     results.push({ project: project.name, checks });
     if (context.globals.json) continue;
     context.terminal.print(paint(context, "bold", project.name));

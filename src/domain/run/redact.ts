@@ -1,6 +1,6 @@
 // Secrets are taken out of every text by their value, wherever the text came from.
 
-import type { RunEvent } from "./run.ts";
+import type { Run, RunEvent } from "./run.ts";
 
 /** Shorter values would tear ordinary words apart, and are no secrets. */
 const shortestSecret = 4;
@@ -27,30 +27,25 @@ export function redactEvent(event: RunEvent, secrets: readonly string[]): RunEve
       const { message } = event.record;
       return message === null ? event : { ...event, record: { ...event.record, message: redact(message, secrets) } };
     }
-    case "finished": {
-      const { error, warnings, result } = event.run;
-      const cleanError =
-        error === null
-          ? null
-          : {
-              ...error,
-              message: redact(error.message, secrets),
-              hint: error.hint === null ? null : redact(error.hint, secrets),
-            };
-      const cleanWarnings = warnings.map((warning) => redact(warning, secrets));
-      return {
-        ...event,
-        run: {
-          ...event.run,
-          error: cleanError,
-          warnings: cleanWarnings,
-          result: redactValue(result, (text) => redact(text, secrets)),
-        },
-      };
-    }
+    case "finished":
+      return { ...event, run: redactRun(event.run, (text) => redact(text, secrets)) };
     default:
       return event;
   }
+}
+
+/** What the run says. Its names and words stay, for others go by them, whatever somebody chose as a password. */
+export function redactRun(run: Run, clean: (text: string) => string): Run {
+  const { error, warnings, result } = run;
+  return {
+    ...run,
+    error:
+      error === null
+        ? null
+        : { ...error, message: clean(error.message), hint: error.hint === null ? null : clean(error.hint) },
+    warnings: warnings.map(clean),
+    result: redactValue(result, clean),
+  };
 }
 
 /** Every text inside, however deep. */
