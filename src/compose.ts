@@ -2,9 +2,9 @@
 // that `version` and help stay fast.
 
 import { randomBytes } from "node:crypto";
-import { mkdir } from "node:fs/promises";
 import { hostname } from "node:os";
 import { AppError, toAppError } from "./domain/error.ts";
+import { hintNames } from "./domain/nearest-name.ts";
 import { redact, redactEvent } from "./domain/run/redact.ts";
 import type { RunEvent } from "./domain/run/run.ts";
 import type { App, AppOptions, CliContext, GlobalOptions } from "./cli/context.ts";
@@ -16,6 +16,7 @@ import { daemonTools } from "./compose/daemon-tools.ts";
 import { initTools } from "./compose/init-tools.ts";
 import { keyTools } from "./compose/key-tools.ts";
 import { cipherOfFile, sourceAt, stateSource } from "./compose/named-elsewhere.ts";
+import { makeDirectory } from "./compose/make-directory.ts";
 import { announceRuns, routesOfAll } from "./compose/notifications.ts";
 import { findRepositorySpec, openRepository } from "./compose/open-repository.ts";
 import { openLogs } from "./compose/open-logs.ts";
@@ -153,7 +154,11 @@ async function openApp(context: CliContext, options: AppOptions): Promise<App> {
       const spec = configuration.storages.find((storage) => storage.name === name);
       if (spec === undefined) {
         throw new AppError("config_invalid", `there is no storage ${name}`, {
-          hint: `the storages are ${configuration.storages.map((storage) => storage.name).join(", ")}`,
+          hint: hintNames(
+            name,
+            "storages",
+            configuration.storages.map((storage) => storage.name),
+          ),
         });
       }
       const module = await findDefinition(registries.objectStores, "storage", spec.type).load();
@@ -169,7 +174,7 @@ async function openApp(context: CliContext, options: AppOptions): Promise<App> {
       return openRepository(configuration, registries, name, { tmpDir, host: deps.program.host, limits, log });
     },
     async openDirectory(path, log, options) {
-      if (options?.isMade !== false) await mkdir(path, { recursive: true, mode: 0o700 });
+      if (options?.isMade !== false) await makeDirectory(path);
       const module = await findDefinition(registries.objectStores, "storage", "local").load();
       return module.open({ path }, { log });
     },
@@ -190,7 +195,11 @@ async function openApp(context: CliContext, options: AppOptions): Promise<App> {
       const project = configuration.projects.find((candidate) => candidate.name === name);
       if (project !== undefined) return project;
       throw new AppError("usage", `there is no project ${name}`, {
-        hint: `the projects are ${configuration.projects.map((candidate) => candidate.name).join(", ") || "none yet"}`,
+        hint: hintNames(
+          name,
+          "projects",
+          configuration.projects.map((candidate) => candidate.name),
+        ),
       });
     },
     relieveMemory,

@@ -1,4 +1,5 @@
 import { AppError } from "../domain/error.ts";
+import { hintNames } from "../domain/nearest-name.ts";
 import type { Project } from "../domain/project/project.ts";
 import type { Deps } from "../usecases/deps.ts";
 
@@ -17,6 +18,6 @@ export function chooseRepositories(
   if (asked === undefined) return names;
   if (names.includes(asked)) return [asked];
   throw new AppError("usage", `project ${project.name} has no repository ${asked}`, {
-    hint: `its repositories are ${names.join(", ")}`,
+    hint: hintNames(asked, `repositories of ${project.name}`, names),
   });
 }

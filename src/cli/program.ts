@@ -81,6 +81,7 @@ function addCommand(
     .command(name)
     .summary(spec.summary)
     .description(spec.description ?? spec.summary)
+    .showHelpAfterError(`(backupctl ${spec.name} --help shows examples)`)
     .exitOverride();
   for (const argument of spec.arguments ?? []) command.argument(argument.syntax, argument.description);
   for (const option of spec.options ?? []) command.addOption(toOption(option));
@@ -123,5 +124,7 @@ export function parseCount(value: OptionValues[string], flag: string, minimum = 
   if (value === undefined) return undefined;
   const count = Number(value);
   if (Number.isSafeInteger(count) && count >= minimum) return count;
-  throw new AppError("usage", `${flag} takes a whole number of at least ${minimum}, not ${JSON.stringify(value)}`);
+  throw new AppError("usage", `${flag} takes a whole number of at least ${minimum}, not ${JSON.stringify(value)}`, {
+    hint: `as ${flag} ${Math.max(minimum, 5)}`,
+  });
 }

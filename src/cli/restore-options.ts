@@ -14,10 +14,14 @@ export function restoreChoices(
   const mode =
     options["clean"] === true ? "clean" : ((options["mode"] as RestoreBackupRequest["mode"] | undefined) ?? "create");
   if (options["clean"] === true && options["mode"] !== undefined && options["mode"] !== "clean") {
-    throw new AppError("usage", "--clean and --mode contradict each other");
+    throw new AppError("usage", "--clean and --mode contradict each other", {
+      hint: "--clean is --mode clean: leave one of them out",
+    });
   }
   if (options["schemaOnly"] === true && options["dataOnly"] === true) {
-    throw new AppError("usage", "--schema-only and --data-only exclude each other");
+    throw new AppError("usage", "--schema-only and --data-only exclude each other", {
+      hint: "without either of them, structure and data are restored",
+    });
   }
   return {
     mode,
@@ -32,6 +36,42 @@ export function restoreChoices(
       noPrivileges: options["privileges"] === false,
     },
   };
+}
+
+const fileOptions = { only: "--only", decompress: "--decompress", guide: "--guide", raw: "--raw" };
+const placeOptions = {
+  intoDatabase: "--into-database",
+  target: "--target",
+  mode: "--mode",
+  clean: "--clean",
+  schemaOnly: "--schema-only",
+  dataOnly: "--data-only",
+  table: "--table",
+  assets: "--assets",
+  jobs: "--jobs",
+  stopConnections: "--stop-connections",
+  owner: "--no-owner",
+  privileges: "--no-privileges",
+  safetyBackup: "--no-safety-backup",
+};
+const fromOptions = { db: "--db", strictSniff: "--strict-sniff", allowSqlFallback: "--allow-sql-fallback" };
+
+const forms = {
+  files: { stray: { ...placeOptions, ...fromOptions }, words: "a restore to files" },
+  place: { stray: { ...fileOptions, ...fromOptions }, words: "a restore into a database or to where the files were" },
+  from: { stray: { ...fileOptions, target: "--target", storage: "--storage" }, words: "a restore of a file" },
+} as const;
+
+/** An option of another form would do nothing, and whoever gave it (--table, --schema-only) would think that it did. */
+export function refuseStrayOptions(form: keyof typeof forms, options: OptionValues): void {
+  const { stray, words } = forms[form];
+  for (const [name, flag] of Object.entries(stray)) {
+    const isGiven = flag.startsWith("--no-") ? options[name] === false : options[name] !== undefined;
+    if (!isGiven) continue;
+    throw new AppError("usage", `${flag} means nothing for ${words}`, {
+      hint: "backupctl restore --help shows which option belongs to which form",
+    });
+  }
 }
 
 /** A plain backup of a project that encrypts needs --allow-unencrypted, or its id typed. */

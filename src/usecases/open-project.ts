@@ -2,6 +2,7 @@
 // reported, not thrown: the others can still take the backup.
 
 import { AppError } from "../domain/error.ts";
+import { hintNames } from "../domain/nearest-name.ts";
 import type { BandwidthLimits, Project } from "../domain/project/project.ts";
 import type { Cipher } from "../ports/cipher.ts";
 import type { Deps, LogSink } from "./deps.ts";
@@ -56,7 +57,7 @@ export function storagesOf(project: Project, asked: readonly string[] | undefine
   const foreign = asked.find((name) => !project.storages.includes(name));
   if (foreign === undefined) return asked;
   throw new AppError("usage", `project ${project.name} has no storage ${foreign}`, {
-    hint: `its storages are ${project.storages.join(", ")}`,
+    hint: hintNames(foreign, `storages of ${project.name}`, project.storages),
   });
 }
 

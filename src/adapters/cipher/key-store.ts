@@ -96,7 +96,7 @@ async function readOrMakeSalt(path: string): Promise<Uint8Array> {
 
 /** Whole or not at all, and never over another: two processes that start together end up with one file. */
 async function createFile(path: string, text: string): Promise<void> {
-  await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+  await makeDirectory(dirname(path));
   const temporary = `${path}.${randomBytes(6).toString("hex")}.tmp`;
   const file = await open(temporary, "wx", 0o600);
   try {
@@ -115,6 +115,19 @@ async function createFile(path: string, text: string): Promise<void> {
   } finally {
     await unlink(temporary);
   }
+}
+
+async function makeDirectory(path: string): Promise<void> {
+  await mkdir(path, { recursive: true, mode: 0o700 }).catch((cause: unknown) => {
+    throw new AppError(
+      "cipher_failed",
+      `the directory ${path} cannot be made (${(cause as NodeJS.ErrnoException).code})`,
+      {
+        hint: "every part of the path must be a directory, or be missing so that it can be made",
+        cause,
+      },
+    );
+  });
 }
 
 async function exists(path: string): Promise<boolean> {

@@ -2,7 +2,7 @@
 
 import type { z } from "zod";
 import { quote, type KeyPath } from "./key-path.ts";
-import { nearestName } from "./nearest-name.ts";
+import { nearestName } from "../../domain/nearest-name.ts";
 import { suggestName } from "./problem-list.ts";
 import { isSecret, knownKeys } from "./schema-shape.ts";
 

@@ -3,7 +3,7 @@
 import type { ConfigProblem } from "../../domain/project/project.ts";
 import type { Environment } from "./environment.ts";
 import { formatKeyPath, pathKey, type KeyPath } from "./key-path.ts";
-import { nearestName } from "./nearest-name.ts";
+import { nearestName } from "../../domain/nearest-name.ts";
 import type { Place, YamlTree } from "./yaml-tree.ts";
 
 export interface Located {

@@ -1,11 +1,11 @@
 import { rebuildCatalog } from "../../usecases/rebuild-catalog.ts";
+import { chooseStorages } from "../choose-storages.ts";
 import type { CommandAction } from "../command-spec.ts";
 import { exitCodes } from "../exit-codes.ts";
 
 export const command: CommandAction = async (context, _args, options) => {
   await using app = await context.openApp({ configuration: "required" });
-  const asked = options["storage"] as readonly string[] | undefined;
-  const storages = asked ?? app.configuration.storages.map(({ name }) => name);
+  const storages = chooseStorages(app, options["storage"] as readonly string[] | undefined);
   const result = await rebuildCatalog(app.deps, {
     storages,
     log: (_level, message) => context.terminal.note(message),

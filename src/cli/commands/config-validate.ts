@@ -16,5 +16,9 @@ export const command: CommandAction = async (context) => {
         `${path}: valid, ${configuration.projects.length} projects, ${configuration.storages.length} storages, ${counts}`,
       );
   }
+  if (isValid && configuration.projects.length === 0)
+    context.terminal.note(
+      "warning: no project is configured, so that nothing is backed up; backupctl init writes a first one",
+    );
   return isValid ? exitCodes.success : exitCodes.configInvalid;
 };

@@ -6,6 +6,12 @@ import { exitCodes } from "../exit-codes.ts";
 export const command: CommandAction = async (context, _args, options) => {
   const given = parseAnswers(context, (options["answer"] as readonly string[] | undefined) ?? []);
   const asksOnTerminal = context.terminal.isInputTerminal && Object.keys(given).length === 0;
+  // Guesses at host and database would make a file that looks like somebody's answers.
+  if (!context.terminal.isInputTerminal && Object.keys(given).length === 0) {
+    throw new AppError("usage", "init asks its questions on a terminal, and there is none", {
+      hint: "answer them by flags: backupctl init --answer name=shop --answer engine=postgres --answer host=db",
+    });
+  }
   const answers = asksOnTerminal ? await askAll(context) : given;
   const output = (options["output"] as string | undefined) ?? "backupctl.yml";
   const { files, generated } = await context.init.write({ answers, output, force: options["force"] === true });
@@ -26,7 +32,7 @@ function parseAnswers(context: CliContext, pairs: readonly string[]): Record<str
   const answers: Record<string, string> = {};
   for (const pair of pairs) {
     const at = pair.indexOf("=");
-    if (at < 1) throw new AppError("usage", `--answer takes key=value, not ${pair}`);
+    if (at < 1) throw new AppError("usage", `--answer takes key=value, not ${pair}`, { hint: "as --answer name=shop" });
     const value = pair.slice(at + 1);
     answers[pair.slice(0, at)] = value.startsWith("env:") ? readVariable(context, value.slice(4)) : value;
   }
@@ -36,7 +42,9 @@ function parseAnswers(context: CliContext, pairs: readonly string[]): Record<str
 function readVariable(context: CliContext, name: string): string {
   const value = context.env[name];
   if (value !== undefined) return value;
-  throw new AppError("usage", `the variable ${name} of an answer is not set`);
+  throw new AppError("usage", `the variable ${name} of an answer is not set`, {
+    hint: `set it for this call: ${name}=… backupctl init …`,
+  });
 }
 
 /** A bad answer is asked for again, with what is wrong with it. */

@@ -1,4 +1,5 @@
 import { AppError } from "../../domain/error.ts";
+import { hintNames } from "../../domain/nearest-name.ts";
 import type { LogLevel, Run } from "../../domain/run/run.ts";
 import type { CommandAction } from "../command-spec.ts";
 import { exitCodes } from "../exit-codes.ts";
@@ -12,7 +13,8 @@ const linesPerPage = 1_000;
 export const command: CommandAction = async (context, [name], options) => {
   await using app = await context.openApp({ configuration: "required" });
   const { state } = app.deps;
-  const isProject = app.configuration.projects.some((project) => project.name === name);
+  const names = app.configuration.projects.map((project) => project.name);
+  const isProject = names.includes(name!);
   const status = options["failed"] === true ? { status: ["failed", "cancelled"] as const } : {};
   const wanted = { project: name!, ...status };
   const limit = parseCount(options["last"], "--last") ?? (await state.countRuns(wanted));
@@ -21,7 +23,7 @@ export const command: CommandAction = async (context, [name], options) => {
     const run = await state.findRun(name!);
     if (run === undefined) {
       throw new AppError("usage", `there is neither a project nor a run ${name}`, {
-        hint: "backupctl status lists projects, backupctl status <project> their runs",
+        hint: `${hintNames(name!, "projects", names)}; backupctl status <project> shows the runs of one`,
       });
     }
     runs = [run];

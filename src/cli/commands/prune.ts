@@ -1,6 +1,7 @@
 import { AppError, toAppError } from "../../domain/error.ts";
 import type { Project } from "../../domain/project/project.ts";
 import type { Run } from "../../domain/run/run.ts";
+import { storagesOf } from "../../usecases/open-project.ts";
 import { previewPrune, pruneBackups } from "../../usecases/prune-backups.ts";
 import type { CommandAction } from "../command-spec.ts";
 import type { App, CliContext } from "../context.ts";
@@ -12,11 +13,19 @@ import { describeRun, noteRunError, runToJson } from "../run-view.ts";
 
 export const command: CommandAction = async (context, [name], options) => {
   if ((name === undefined) === (options["all"] !== true))
-    throw new AppError("usage", "name one project, or give --all");
+    throw new AppError(
+      "usage",
+      name === undefined ? "name a project, or give --all" : "a project and --all exclude each other",
+      {
+        hint: "backupctl prune shop prunes one project, backupctl prune --all every one; --dry-run shows what would go",
+      },
+    );
   await using app = await context.openApp({ configuration: "required", state: "preferred" });
   const projects =
     name === undefined ? app.configuration.projects.filter((project) => project.enabled) : [app.deps.findProject(name)];
   const storages = options["storage"] === undefined ? undefined : [options["storage"] as string];
+  // A slip on the command line is no failed run.
+  if (name !== undefined) storagesOf(projects[0]!, storages);
   const codes: number[] = [];
   const runs = [];
   if (options["dryRun"] !== true) await recoverFirst(context, app, projects, "storages");

@@ -8,11 +8,19 @@ import { exitCodeOfRun } from "../exit-codes.ts";
 import { recoverFirst } from "../recover.ts";
 import { formatDuration } from "../render-table.ts";
 import { describeRun, noteRunError, runToJson } from "../run-view.ts";
-import { agreeOnTerminal, agreeToUnencryptedOnTerminal, restoreChoices } from "../restore-options.ts";
+import {
+  agreeOnTerminal,
+  agreeToUnencryptedOnTerminal,
+  refuseStrayOptions,
+  restoreChoices,
+} from "../restore-options.ts";
 import { restoreFrom } from "./restore-from.ts";
 
 export const command: CommandAction = async (context, [project, reference, targetPath], options) => {
-  if (options["from"] !== undefined) return restoreFrom(context, project, options);
+  if (options["from"] !== undefined) {
+    refuseStrayOptions("from", options);
+    return restoreFrom(context, project, options);
+  }
   if (project === undefined || reference === undefined) {
     throw new AppError("usage", "name a project and a backup, or give --from FILE", {
       hint: "backupctl restore --help shows both forms",
@@ -30,6 +38,7 @@ export const command: CommandAction = async (context, [project, reference, targe
       },
     );
   }
+  refuseStrayOptions(isIntoPlace ? "place" : "files", options);
   await using app = await context.openApp({ configuration: "required", state: "preferred" });
   await recoverFirst(context, app, [app.deps.findProject(project)], "records");
   const run = isIntoPlace

@@ -1,6 +1,7 @@
 import { AppError, toAppError } from "../../domain/error.ts";
 import type { Project } from "../../domain/project/project.ts";
 import { dryRunBackup } from "../../usecases/dry-run-backup.ts";
+import { storagesOf } from "../../usecases/open-project.ts";
 import { runBackup } from "../../usecases/run-backup.ts";
 import type { CommandAction, OptionValues } from "../command-spec.ts";
 import type { App, CliContext } from "../context.ts";
@@ -14,7 +15,13 @@ import { describeRun, noteRunError, runToJson } from "../run-view.ts";
 
 export const command: CommandAction = async (context, [name], options) => {
   if ((name === undefined) === (options["all"] !== true)) {
-    throw new AppError("usage", "name one project, or give --all", { hint: "backupctl status lists the projects" });
+    throw new AppError(
+      "usage",
+      name === undefined ? "name a project, or give --all" : "a project and --all exclude each other",
+      {
+        hint: "backupctl run shop backs up one project, backupctl run --all every one; backupctl status lists them",
+      },
+    );
   }
   return runProjects(context, name, options);
 };
@@ -31,7 +38,13 @@ export async function runProjects(
   await using app = await context.openApp({ ...wanted, ...(isReal ? { failsBackupOf: name ?? null } : {}) });
   const projects =
     name === undefined ? app.configuration.projects.filter((project) => project.enabled) : [app.deps.findProject(name)];
-  if (projects.length === 0) throw new AppError("config_invalid", "no project is enabled in the configuration");
+  if (projects.length === 0) {
+    throw new AppError("config_invalid", "no project is enabled in the configuration", {
+      hint: "backupctl init writes a first one; enabled: false switches one off",
+    });
+  }
+  // A slip on the command line is no failed backup that somebody is to be told of.
+  if (name !== undefined) storagesOf(projects[0]!, requestOf(options).storages);
   if (options["dryRun"] === true) return await dryRun(context, app, projects, options);
   await context.keys.importDirectory(app.configuration, commandLog(context, app));
   await recoverFirst(context, app, projects, "storages");

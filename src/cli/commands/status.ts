@@ -1,4 +1,3 @@
-import { AppError } from "../../domain/error.ts";
 import type { Run } from "../../domain/run/run.ts";
 import { readStatus, type ProjectStatus } from "../../usecases/read-status.ts";
 import type { CommandAction } from "../command-spec.ts";
@@ -37,6 +36,10 @@ async function showAll(context: CliContext, app: App): Promise<number> {
     const name = project.enabled ? project.name : `${project.name} (disabled)`;
     return run === undefined ? [name, "never backed up", "-", "-", "-", ""] : [name, ...cells(context, app, run)];
   });
+  if (projects.length === 0) {
+    context.terminal.note("no project is configured; backupctl init writes a first one");
+    return exitCodes.success;
+  }
   context.terminal.print(renderTable(["PROJECT", "LAST RUN", "STARTED", "TOOK", "STORED", "NOTE"], rows));
   for (const state of states.values()) printStanding(context, app, state);
   return exitCodes.success;
@@ -60,9 +63,7 @@ function printStanding(context: CliContext, app: App, { project, queued, alerts 
 async function showProject(context: CliContext, app: App, name: string, last: number): Promise<number> {
   const runs = await app.deps.state.listRuns({ project: name, limit: last });
   if (runs.length === 0 && !app.configuration.projects.some((project) => project.name === name)) {
-    throw new AppError("usage", `there is no project ${name}`, {
-      hint: `the projects are ${app.configuration.projects.map((project) => project.name).join(", ")}`,
-    });
+    app.deps.findProject(name);
   }
   if (context.globals.json) {
     context.terminal.print(JSON.stringify({ runs: runs.map(runToJson) }));

@@ -1,4 +1,5 @@
 import { checkStorages, type StorageReport } from "../../usecases/check-storages.ts";
+import { chooseStorages } from "../choose-storages.ts";
 import type { CommandAction } from "../command-spec.ts";
 import type { CliContext } from "../context.ts";
 import { exitCodeOf, exitCodes } from "../exit-codes.ts";
@@ -6,7 +7,7 @@ import { paint } from "../paint.ts";
 
 export const command: CommandAction = async (context, [name], options) => {
   await using app = await context.openApp({ configuration: "required", state: "none" });
-  const storages = name === undefined ? app.configuration.storages.map((storage) => storage.name) : [name];
+  const storages = chooseStorages(app, name === undefined ? undefined : [name]);
   const found = await checkStorages(app.deps, {
     storages,
     effort: options["full"] === true ? "full" : "quick",

@@ -14,6 +14,7 @@ const runsAtOnce = 50;
 export const command: CommandAction = async (context, [project], options) => {
   await using app = await context.openApp({ configuration: "required" });
   const { state, clock } = app.deps;
+  if (project !== undefined) app.deps.findProject(project);
   const seen = new Map<string, number>();
   const started = clock.now();
   let lastStatus = "";

@@ -49,7 +49,10 @@ async function readKeyFile(file: string): Promise<Uint8Array> {
     if (bytesRead <= largestKeyFile && size <= largestKeyFile) return buffer.subarray(0, bytesRead);
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
-    throw new AppError("usage", `the key file ${file} cannot be read (${code ?? String(error)})`);
+    throw new AppError("usage", `the key file ${file} cannot be read (${code ?? String(error)})`, {
+      hint: "check the path, and that the user that runs this program may read it",
+      cause: error,
+    });
   }
   throw new AppError("usage", `${file} is larger than a key file is (1 MiB)`);
 }

@@ -8,11 +8,12 @@ export function translateDiskError(error: unknown, what: string, location: strin
   if (error instanceof AppError) return error;
   const errno = errnoOf(error);
   if (errno === undefined) return error;
-  const message = `${what} in ${location} failed: ${errno}`;
+  const place = what.endsWith(location) ? what : `${what} in ${location}`;
+  const message = `${place} failed: ${errno}`;
   switch (errno) {
     case "ENOSPC":
     case "EDQUOT":
-      return new AppError("disk_full", `${what} in ${location} failed: no space is left (${errno})`, {
+      return new AppError("disk_full", `${place} failed: no space is left (${errno})`, {
         hint: "free some space or shorten the retention, then run again",
         cause: error,
       });

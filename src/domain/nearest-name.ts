@@ -12,6 +12,17 @@ export function nearestName(name: string, known: Iterable<string>): string | und
   return best?.name;
 }
 
+const namesInHint = 20;
+
+/** The hint after a name that nothing has: the one that was probably meant, and which there are. */
+export function hintNames(name: string, kind: string, known: readonly string[]): string {
+  if (known.length === 0) return `there are no ${kind} yet`;
+  const near = nearestName(name, known);
+  const rest = known.length > namesInHint ? ` and ${known.length - namesInHint} more` : "";
+  const list = `the ${kind} are ${known.slice(0, namesInHint).join(", ")}${rest}`;
+  return near === undefined ? list : `did you mean ${near}? ${list}`;
+}
+
 function fold(name: string): string {
   return name.toLowerCase().replaceAll("-", "_");
 }
