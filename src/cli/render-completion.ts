@@ -1,73 +1,43 @@
-// Completion scripts, made from the commands themselves.
+// Completion scripts, made from the commands themselves. In all of them options may stand before and between the
+// words of a command, and --config takes a file.
 
-import type { CommandSpec, OptionSpec } from "./command-spec.ts";
+import type { ArgumentSpec, CommandSpec, OptionSpec } from "./command-spec.ts";
+import type { CompletableFlag } from "./completable.ts";
+import { renderBashCompletion } from "./render-completion-bash.ts";
+import { renderFishCompletion } from "./render-completion-fish.ts";
+import { renderZshCompletion } from "./render-completion-zsh.ts";
 
-const globalFlags = ["--config", "--json", "--verbose", "--quiet", "--no-color", "--help"];
+const globalFlags: readonly CompletableFlag[] = [
+  { long: "--config", short: "-c", description: "configuration file", value: { choices: [], isFile: true } },
+  { long: "--json", short: null, description: "print the result as JSON", value: null },
+  { long: "--verbose", short: null, description: "also print debug messages", value: null },
+  { long: "--quiet", short: null, description: "print errors only", value: null },
+  { long: "--no-color", short: null, description: "print without colours", value: null },
+  { long: "--help", short: "-h", description: "show help with examples", value: null },
+];
 
-interface Completable {
-  readonly words: readonly string[];
-  readonly summary: string;
-  readonly flags: readonly string[];
-}
+const renderers = { bash: renderBashCompletion, zsh: renderZshCompletion, fish: renderFishCompletion };
 
 export function renderCompletion(shell: "bash" | "zsh" | "fish", specs: readonly CommandSpec[]): string {
   const commands = specs.map((spec) => ({
     words: spec.name.split(" "),
     summary: spec.summary,
-    flags: [...(spec.options ?? []).map(longFlag), ...globalFlags],
+    flags: [...(spec.options ?? []).map(readFlag), ...globalFlags],
+    takesFile: (spec.arguments ?? []).some(namesFile),
   }));
-  if (shell === "fish") return renderFish(commands);
-  const bash = renderBash(commands);
-  return shell === "bash" ? bash : `#compdef backupctl\nautoload -U +X bashcompinit && bashcompinit\n${bash}`;
+  return renderers[shell](commands, globalFlags);
 }
 
-function longFlag(option: OptionSpec): string {
-  return /--[a-z-]+/.exec(option.flags)![0];
+function namesFile({ syntax }: Pick<ArgumentSpec, "syntax">): boolean {
+  return /file|path/.test(syntax);
 }
 
-function renderBash(commands: readonly Completable[]): string {
-  const firsts = [...new Set(commands.map(({ words }) => words[0]!))];
-  const groups = firsts.flatMap((first) => {
-    const seconds = commands
-      .filter(({ words }) => words[0] === first && words.length > 1)
-      .map(({ words }) => words[1]!);
-    return seconds.length === 0 ? [] : [`    ${first}) words="${seconds.join(" ")}" ;;`];
-  });
-  const flags = commands.map(({ words, flags: own }) => `    "${words.join(" ")}") words="${own.join(" ")}" ;;`);
-  return `_backupctl() {
-  local current="\${COMP_WORDS[COMP_CWORD]}" first="\${COMP_WORDS[1]}" words=""
-  if [ "$COMP_CWORD" -eq 1 ]; then
-    words="${firsts.join(" ")}"
-  elif [ "$COMP_CWORD" -eq 2 ] && [ "\${current#-}" = "$current" ]; then
-    case "$first" in
-${groups.join("\n")}
-    esac
-  fi
-  if [ -z "$words" ]; then
-    case "$first" in
-${flags.filter((line) => !/^ {4}"\S+ \S+"/.test(line)).join("\n")}
-    esac
-    case "$first \${COMP_WORDS[2]}" in
-${flags.filter((line) => /^ {4}"\S+ \S+"/.test(line)).join("\n")}
-    esac
-  fi
-  mapfile -t COMPREPLY < <(compgen -W "$words" -- "$current")
-}
-complete -o default -F _backupctl backupctl`;
-}
-
-function renderFish(commands: readonly Completable[]): string {
-  const lines = ["complete -c backupctl -f"];
-  for (const { words, summary, flags } of commands) {
-    const text = summary.replaceAll("'", "\\'");
-    const [first, second] = words;
-    if (second === undefined) lines.push(`complete -c backupctl -n __fish_use_subcommand -a ${first} -d '${text}'`);
-    else lines.push(`complete -c backupctl -n '__fish_seen_subcommand_from ${first}' -a ${second} -d '${text}'`);
-    for (const flag of flags)
-      lines.push(`complete -c backupctl -n '__fish_seen_subcommand_from ${second ?? first}' -l ${flag.slice(2)}`);
-  }
-  for (const first of new Set(commands.filter(({ words }) => words.length > 1).map(({ words }) => words[0]!))) {
-    lines.push(`complete -c backupctl -n __fish_use_subcommand -a ${first}`);
-  }
-  return lines.join("\n");
+function readFlag({ flags, description, choices }: OptionSpec): CompletableFlag {
+  const [, short, long, value] = /^(?:(-\w), )?(--[a-z-]+)(?: <([^>]+)>)?$/.exec(flags)!;
+  return {
+    long: long!,
+    short: short ?? null,
+    description,
+    value: value === undefined ? null : { choices: choices ?? [], isFile: namesFile({ syntax: value }) },
+  };
 }

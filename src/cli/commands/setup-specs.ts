@@ -127,7 +127,11 @@ export const setupCommands: readonly CommandSpec[] = [
     name: "completion",
     summary: "print the completion script of a shell",
     arguments: [{ syntax: "<shell>", description: "bash, zsh or fish" }],
-    examples: ["backupctl completion bash > /etc/bash_completion.d/backupctl"],
+    examples: [
+      "backupctl completion bash > /etc/bash_completion.d/backupctl",
+      "backupctl completion zsh > /usr/local/share/zsh/site-functions/_backupctl",
+      "backupctl completion fish > /etc/fish/completions/backupctl.fish",
+    ],
     load: () => import("./completion.ts"),
   },
   {
