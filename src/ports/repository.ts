@@ -8,7 +8,7 @@
 // - `list` is complete or throws; it is never empty by error.
 // - `readFile` ends only when the whole file was delivered, else it throws.
 // - The lock of a process of this machine that is provably dead is removed once and the call repeated; anybody else's
-//   lock is waited for as long as `lockWaitMs` says, then `lock_held` names its owner.
+//   lock is waited for as long as the settings say, then `lock_held` names its owner.
 // - Aborting the signal asks the program to end, waits for it to release its lock, and throws the signal's reason.
 // - The password is neither in argv nor in an environment that another user can read, nor in any message.
 // - No such repository: `repository_not_found`. Wrong password: `storage_auth_failed` (not retryable). No connection: `storage_unreachable`.
@@ -75,13 +75,23 @@ export interface RepositoryInfo {
   readonly repositoryId: string | null;
 }
 
+export interface RepositorySsh {
+  /** `user@host`. */
+  readonly login: string;
+  /**
+   * A connection and a login of their own. Throws `storage_unreachable`, or `storage_auth_failed`, whose details name the
+   * key of a host that is not known (`unknownHostOf`). Trusts nobody by itself.
+   */
+  connect(signal: AbortSignal): Promise<void>;
+}
+
 export interface Repository extends AsyncDisposable {
   readonly type: string;
   /** Where it is, for people, without secrets. */
   readonly location: string;
   readonly host: string;
-  /** `user@host` when it is reached over SSH. */
-  readonly ssh?: string;
+  /** When it is reached over SSH. */
+  readonly ssh?: RepositorySsh;
   /** How often the outside program has opened the repository so far: each time costs most of a second. */
   callCount(): number;
   /** The cheapest real question: can it be reached and opened? */

@@ -109,7 +109,7 @@ describe("a dry run of a project with a repository", () => {
 
   test("lists the project's snapshots, tells of SSH, and changes nothing", async () => {
     const world = openTestDeps({ repositories: ["vault"], settings: { diskMinFreeBytes: 5_000 } });
-    Object.assign(repositoryOf(world), { ssh: "u@box" });
+    Object.assign(repositoryOf(world), { ssh: { login: "u@box", connect: async () => {} } });
     await world.deps.openDirectory("/base", () => {});
     Object.assign(world.directories.get("/base")!, { freeBytes: async () => 4_000 });
     const checks = await dryRunBackup(world.deps, request(world));
@@ -133,8 +133,12 @@ describe("a dry run of a project with a repository", () => {
       ["storage_unreachable", false],
     ] as const) {
       const world = openTestDeps({ repositories: ["vault"] });
-      Object.assign(repositoryOf(world), { ssh: "u@box" });
-      repositoryOf(world).faults.push({ on: "list", error: new AppError(code, "no", { hint: "do it" }) });
+      const fault = new AppError(code, "no", { hint: "do it" });
+      const connect = async (): Promise<void> => {
+        if (!isReached) throw fault;
+      };
+      Object.assign(repositoryOf(world), { ssh: { login: "u@box", connect } });
+      repositoryOf(world).faults.push({ on: "list", error: fault });
       const checks = await dryRunBackup(world.deps, request(world));
       const find = (name: string) => checks.find((check) => check.name === name);
       expect(find("storage vault")).toMatchObject({ passed: false, hint: "do it", error: { code } });

@@ -1,12 +1,11 @@
 // Everything a backup looks at before it begins, reported as a list, with nothing dumped, written or deleted but the
 // small object by which an archive storage is probed.
 
-import { AppError, toAppError, type ErrorCode } from "../domain/error.ts";
+import { AppError, toAppError } from "../domain/error.ts";
 import type { Project } from "../domain/project/project.ts";
 import type { Deps, LogSink } from "./deps.ts";
 import { openTargets, storagesOf, type OpenDeps } from "./open-project.ts";
 import { checkCipher, checkRepository, checkSource, checkStorage, formatBytes, type Check } from "./preflight.ts";
-import type { NamedRepository } from "./snapshot-groups.ts";
 
 export interface DryRunRequest {
   readonly project: Project;
@@ -59,22 +58,18 @@ export async function checkParts(deps: PartDeps, request: DryRunRequest): Promis
     await add(`storage ${target.name}`, () => checkStorage(target, deps.settings.diskMinFreeBytes, signal));
   }
   for (const named of opened.repositories) {
-    const check = await add(`storage ${named.name}`, () => checkRepository(named, project.name, signal));
-    checks.push(...sshChecks(named, check));
+    await add(`storage ${named.name}`, () => checkRepository(named, project.name, signal));
+    const { ssh } = named.repository;
+    if (ssh === undefined) continue;
+    const login = attempt(`ssh ${ssh.login}`, async () => {
+      await ssh.connect(signal);
+      return "connected and logged in";
+    });
+    checks.push(await login);
   }
   const { encryption } = project;
   if (encryption !== null) await add("encryption", async () => checkCipher(await deps.openCipher(encryption), signal));
   return checks;
-}
-
-const connectionErrors: readonly ErrorCode[] = ["storage_unreachable", "storage_auth_failed", "timed_out", "stalled"];
-
-/** Whatever else is wrong with the repository, an answer from it came through the connection. */
-function sshChecks({ repository }: NamedRepository, { error }: Check): readonly Check[] {
-  if (repository.ssh === undefined) return [];
-  const name = `ssh ${repository.ssh}`;
-  if (error === null || !connectionErrors.includes(error.code)) return [passed(name, "connected and logged in")];
-  return [failed(name, error)];
 }
 
 function describeConfiguration({ sources, storages, schedules, retention, enabled }: Project): string {

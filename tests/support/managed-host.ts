@@ -4,6 +4,7 @@
 import { cp, mkdir, mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { typeOnTerminal } from "./type-on-terminal.ts";
 
 const source = join(import.meta.dir, "../..");
 
@@ -117,34 +118,12 @@ export async function openManagedHost(env: Readonly<Record<string, string>> = {}
     },
     run: (...args) => runScript([join(root, "scripts/backupctl-manage.sh"), ...args]),
     deploy: (...args) => runScript([join(root, "scripts/deploy.sh"), ...args]),
-    async type(args, replies) {
-      const command = [join(root, "scripts/backupctl-manage.sh"), ...args].join(" ");
-      const child = Bun.spawn(["script", "--quiet", "--return", "--command", command, "/dev/null"], {
-        cwd: folder,
-        env: environment,
-        stdin: "pipe",
-        stdout: "pipe",
-        stderr: "ignore",
-      });
-      let output = "";
-      let from = 0;
-      const waiting = [...replies];
-      const decoder = new TextDecoder();
-      for await (const chunk of child.stdout) {
-        output += decoder.decode(chunk, { stream: true });
-        for (let next = waiting[0]; next !== undefined; next = waiting[0]) {
-          const at = output.indexOf(next[0], from);
-          if (at === -1) break;
-          from = at + next[0].length;
-          waiting.shift();
-          void child.stdin.write(`${next[1]}\n`);
-          await child.stdin.flush();
-        }
-      }
-      await child.exited;
-      await child.stdin.end();
-      return { exitCode: child.exitCode, output: output.replaceAll("\r\n", "\n") };
-    },
+    type: (args, replies) =>
+      typeOnTerminal(
+        [join(root, "scripts/backupctl-manage.sh"), ...args].join(" "),
+        { cwd: folder, env: environment },
+        replies,
+      ),
     [Symbol.asyncDispose]: () => rm(folder, { recursive: true, force: true }),
   };
 }

@@ -10,6 +10,7 @@ import { cacheOf, removeCache } from "./cache-directory.ts";
 import { parseSnapshots } from "./parse-snapshots.ts";
 import { numberOf, textOf, type Message } from "./read-messages.ts";
 import { openRestic } from "./run-restic.ts";
+import { nameOf, shakeHands, sshAddressOf } from "./ssh-handshake.ts";
 import { requireVersion } from "./version.ts";
 
 const probeTimeoutMs = 20_000;
@@ -19,6 +20,7 @@ const idsPerCall = 200;
 export function open(config: ResticConfig, context: RepositoryContext): Repository {
   const restic = openRestic(config, context);
   const { location } = restic;
+  const address = sshAddressOf(config.repository);
   let version: Promise<string> | undefined;
 
   async function call(
@@ -28,7 +30,15 @@ export function open(config: ResticConfig, context: RepositoryContext): Reposito
     onMessage: (message: Message) => void = () => {},
   ) {
     await (version ??= requireVersion(restic.program, signal));
-    return restic.run({ command, args, signal, onMessage });
+    try {
+      return await restic.run({ command, args, signal, onMessage });
+    } catch (error) {
+      // restic often ends before it has passed on what ssh said: ssh is asked itself.
+      if (address !== undefined && !signal.aborted && error instanceof AppError && isOfConnection(error)) {
+        await shakeHands(config, context.tmpDir, signal);
+      }
+      throw error;
+    }
   }
   async function list({ tags, host }: SnapshotFilter, signal: AbortSignal) {
     const filter = tags.length === 0 ? [] : ["--tag", tags.join(",")];
@@ -48,7 +58,11 @@ export function open(config: ResticConfig, context: RepositoryContext): Reposito
     location,
     host: context.host,
     callCount: () => restic.calls.count,
-    ...sshOf(config.repository),
+    ...(address === undefined
+      ? {}
+      : {
+          ssh: { login: nameOf(address), connect: (signal: AbortSignal) => shakeHands(config, context.tmpDir, signal) },
+        }),
     async probe(signal) {
       let found: Message | undefined;
       // restic itself would go on trying for a quarter of an hour.
@@ -235,10 +249,8 @@ export function open(config: ResticConfig, context: RepositoryContext): Reposito
   };
 }
 
-/** `sftp:user@host:path` or `sftp://user@host:port/path`. */
-function sshOf(repository: string): { readonly ssh?: string } {
-  const [, ssh] = /^sftp:(?:\/\/)?([^:/]+)/.exec(repository) ?? [];
-  return ssh === undefined ? {} : { ssh };
+function isOfConnection({ code }: AppError): boolean {
+  return code === "storage_failed" || code === "storage_unreachable" || code === "storage_auth_failed";
 }
 
 function sameTexts(a: readonly string[], b: readonly string[]): boolean {

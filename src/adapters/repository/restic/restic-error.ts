@@ -91,7 +91,12 @@ const words: readonly (readonly [
     "check the address, the network and whether the server is up",
   ],
   [
-    /permission denied|access ?denied|unauthorized|\b40[13]\b|host key verification failed/i,
+    /host key verification failed/i,
+    "storage_auth_failed",
+    "its host key is not known, or is another one: let backupctl health show it and ask you on a terminal",
+  ],
+  [
+    /permission denied|access ?denied|unauthorized|\b40[13]\b/i,
     "storage_auth_failed",
     "check the credentials and the rights of the account",
   ],
