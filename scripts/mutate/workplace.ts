@@ -28,6 +28,8 @@ export async function openWorkplace(root: string): Promise<Workplace> {
         join(root, "node_modules/.bin/bun"),
         "test",
         "--bail",
+        // Two copies share the machine: what is slow is not noticed.
+        "--timeout=30000",
         ...tests.map((path) => (path.endsWith(".ts") ? `./${path}` : `./${path}/`)),
       ],
       {
