@@ -15,7 +15,7 @@ const whole = [
   "src/domain/retention/**/*.ts",
   "src/domain/backup/**/*.ts",
   "src/adapters/cipher/aes-256-gcm/**/*.ts",
-  "src/usecases/{commit-backup,store-part,fan-out,collect-debris,prune-backups}.ts",
+  "src/usecases/{commit-backup,compress-part,read-ahead,store-part,fan-out,collect-debris,prune-backups}.ts",
   "src/usecases/{restore-backup,restore-file,restore-parts,restore-to-files,open-plain-part}.ts",
 ];
 const notMeasured = /\.(test|contract|check)\.ts$|\/[a-z-]+-checks\//;
