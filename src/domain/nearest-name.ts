@@ -1,6 +1,9 @@
 // Suggests the known name that was probably meant.
 
-/** The nearest of `known`, when it is near enough to be a slip; undefined else. */
+/**
+ * The nearest of `known`, when it is near enough to be a slip, else the only one that has the same words and more, or fewer
+ * (`path_style` for `force_path_style`); undefined else.
+ */
 export function nearestName(name: string, known: Iterable<string>): string | undefined {
   const asked = fold(name).slice(0, 64);
   let best: { readonly name: string; readonly distance: number } | undefined;
@@ -9,7 +12,18 @@ export function nearestName(name: string, known: Iterable<string>): string | und
     const limit = Math.max(1, Math.floor(Math.max(asked.length, candidate.length) / 3));
     if (distance <= limit && (best === undefined || distance < best.distance)) best = { name: candidate, distance };
   }
-  return best?.name;
+  return best?.name ?? onlyOne([...known].filter((candidate) => shareWords(asked, fold(candidate))));
+}
+
+const minSharedLetters = 4;
+
+function shareWords(a: string, b: string): boolean {
+  const [short, long] = a.length < b.length ? [a, b] : [b, a];
+  return short.length >= minSharedLetters && `_${long}_`.includes(`_${short}_`);
+}
+
+function onlyOne(names: readonly string[]): string | undefined {
+  return names.length === 1 ? names[0] : undefined;
 }
 
 const namesInHint = 20;

@@ -46,12 +46,25 @@ function summarise(context: CliContext, { name, report, error }: StorageReport):
     if (error !== null && error.hint !== null) terminal.print(`     ${paint(context, "cyan", "hint:")} ${error.hint}`);
     return;
   }
-  const supported = Object.entries(report.capabilities ?? {}).map(
-    ([capability, yes]) => `${capability} ${yes ? "yes" : "no"}`,
-  );
   const passed = report.results.filter((result) => result.passed).length;
-  terminal.print(
-    `${name} at ${report.location}: ${passed} of ${report.results.length} checks passed${supported.length === 0 ? "" : `; ${supported.join(", ")}`}`,
-  );
+  terminal.print(`${name} at ${report.location}: ${passed} of ${report.results.length} checks passed`);
+  if (report.capabilities !== undefined)
+    for (const line of describeCapabilities(report.capabilities)) terminal.print(`     ${line}`);
   for (const leftover of report.leftovers) terminal.note(`warning: ${leftover} could not be removed`);
+}
+
+/** What follows for whoever stores backups there. */
+function describeCapabilities(
+  able: NonNullable<NonNullable<StorageReport["report"]>["capabilities"]>,
+): readonly string[] {
+  return [
+    able.conditionalCreate
+      ? "refuses by itself to overwrite a backup"
+      : "cannot refuse by itself to overwrite: we look before we write",
+    able.atomicReplace
+      ? "replaces pins and results in one step"
+      : "replaces pins and results in two steps: a crash between them may lose one",
+    able.tags ? "keeps tags on objects" : "keeps no tags",
+    able.freeSpace ? "tells its free space" : "cannot tell its free space: a full one is only seen when writing fails",
+  ];
 }
