@@ -5,7 +5,7 @@ test.each([
   ["keep_dayly", ["keep_daily", "keep_last"], "keep_daily"],
   ["path_style", ["bucket", "force_path_style", "prefix"], "force_path_style"],
   ["endpoint-url", ["bucket", "endpoint", "region"], "endpoint"],
-  ["password", ["smtp_password", "db_password"], undefined],
+  ["mail", ["smtp_mail_address", "mail_server_name"], undefined],
   ["key", ["access_key", "bucket"], undefined],
   ["colour", ["bucket", "prefix"], undefined],
 ])("%s is taken for what was probably meant", (name, known, wanted) => {
