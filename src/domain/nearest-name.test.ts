@@ -17,3 +17,12 @@ test("of many names only some are listed, but the nearest is found among all", (
   expect(hint).toStartWith("did you mean customer-499? the projects are customer-0, ");
   expect(hint).toEndWith("customer-19 and 480 more");
 });
+
+test.each([
+  ["path_style", ["bucket", "force_path_style", "prefix"], "force_path_style"],
+  ["endpoint-url", ["bucket", "endpoint", "region"], "endpoint"],
+  ["mail", ["smtp_mail_address", "mail_server_name"], undefined],
+  ["key", ["access_key", "bucket"], undefined],
+])("%s is a name with words left out or added, when only one has them", (name, known, wanted) => {
+  expect(nearestName(name, known)).toBe(wanted as never);
+});
