@@ -13,17 +13,23 @@ process.on("unhandledRejection", die);
 
 const cancel = new AbortController();
 let takeSignal: ((signal: NodeJS.Signals) => void) | undefined;
+let early: NodeJS.Signals | undefined;
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
   process.on(signal, () => {
     if (takeSignal !== undefined) return takeSignal(signal);
     if (cancel.signal.aborted) process.exit(130);
+    early = signal;
     return cancel.abort(new AppError("cancelled", `cancelled by ${signal}`));
   });
 }
 
 const signals = {
   cancelled: cancel.signal,
-  take: (onSignal: (signal: NodeJS.Signals) => void) => void (takeSignal = onSignal),
+  take(onSignal: (signal: NodeJS.Signals) => void) {
+    takeSignal = onSignal;
+    // Whoever takes them late must not miss the one that came while everything was being opened.
+    if (early !== undefined) onSignal(early);
+  },
 };
 const argv = process.argv.slice(2);
 const [{ runCli }, { openCliContext }] = await Promise.all([import("./cli/program.ts"), import("./compose.ts")]);

@@ -28,10 +28,11 @@ import { giveBackMemory } from "./give-back-memory.ts";
 import { holdConfigurations } from "./hold-configurations.ts";
 import { lockDaemon } from "./lock-daemon.ts";
 import { logRuns, type RunLog } from "./log-runs.ts";
+import { takeTurns } from "./take-turns.ts";
 
 export interface DaemonParts {
   openApp(options: AppOptions): Promise<App>;
-  /** From now on signals come here and no longer cancel. */
+  /** From now on signals come here and no longer cancel; one that came before comes at once. */
   takeSignals(onSignal: (signal: NodeJS.Signals) => void): void;
 }
 
@@ -81,7 +82,8 @@ export async function runDaemon(context: CliContext, parts: DaemonParts, options
     { maxConcurrentRuns: settings.maxConcurrentRuns ?? defaultConcurrentRuns, runTimeoutMs: options.runTimeoutMs },
   );
 
-  async function reload(): Promise<ReloadResult> {
+  // One after the other: else the one that began with the older file might end last, and stay.
+  const reload = takeTurns(async (): Promise<ReloadResult> => {
     const { configuration, restartFor } = await held.reload();
     const entries = listScheduleEntries(configuration);
     await scheduler.register(entries);
@@ -95,7 +97,7 @@ export async function runDaemon(context: CliContext, parts: DaemonParts, options
       warnings: [...warnings],
       restartFor: [...restartFor],
     };
-  }
+  });
 
   function describe(): DaemonFacts {
     const { schedules, queued, running, nextAt } = scheduler.describe();

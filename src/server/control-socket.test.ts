@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
-import { mkdtemp, rm, stat, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, rm, stat, writeFile } from "node:fs/promises";
 import { connect, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -17,6 +17,14 @@ beforeEach(async () => {
   path = join(directory, "own", "daemon.sock");
 });
 afterEach(() => rm(directory, { recursive: true }));
+
+test("a place that cannot be used is named with what to do", async () => {
+  await mkdir(join(path, "in the way"), { recursive: true });
+  await expect(openControlSocket(path, handlersWith())).rejects.toMatchObject({
+    code: "listen_failed",
+    message: expect.stringContaining(path) as string,
+  });
+});
 
 function handlersWith(more: Partial<ControlHandlers> = {}): ControlHandlers {
   return { ping: async () => "pong", reload: async () => null, subscribe: () => () => {}, ...more };

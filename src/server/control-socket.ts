@@ -30,8 +30,6 @@ const maxUnsentBytes = 1024 * 1024;
 const idleSeconds = 30;
 
 export async function openControlSocket(path: string, handlers: ControlHandlers): Promise<AsyncDisposable> {
-  await mkdir(dirname(path), { recursive: true, mode: 0o700 });
-  await rm(path, { force: true });
   const peers = new Set<PeerSocket>();
   const decoder = new TextDecoder();
 
@@ -94,6 +92,8 @@ export async function openControlSocket(path: string, handlers: ControlHandlers)
 
   let listener: Bun.UnixSocketListener<Peer>;
   try {
+    await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+    await rm(path, { force: true });
     listener = Bun.listen<Peer>({
       unix: path,
       socket: {

@@ -93,6 +93,18 @@ describe("the daemon", () => {
     expect(readSlots(world)[0]).toMatchObject({ status: "done", outcome: "succeeded" });
   });
 
+  test("a SIGTERM at any moment of its start ends it", async () => {
+    await using world = await openTestWorld({ project: { cron: rare } });
+    for (const afterMs of [5, 20, 40, 60, 80, 110, 150, 200]) {
+      await using daemon = await startDaemon(world, { isExpectedToAnswer: false });
+      await Bun.sleep(afterMs);
+      daemon.kill("SIGTERM");
+      const how = await Promise.race([daemon.exited.then(() => "ended"), Bun.sleep(5_000).then(() => "goes on")]);
+      expect([afterMs, how]).toEqual([afterMs, "ended"]);
+      expect(existsSync(join(world.dir, "base/.backupctl/daemon/.lock"))).toBe(false);
+    }
+  }, 60_000);
+
   test("a stop that takes too long, and a second signal, cancel the run and leave nothing half", async () => {
     for (const how of ["time", "signal"]) {
       await using world = await openTestWorld({ project: { cron: "0 * * * *", hooks: { pre_backup: "sleep 60" } } });
