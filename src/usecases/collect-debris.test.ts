@@ -45,6 +45,25 @@ describe("unfinished writes", () => {
     await prune(world);
     expect(debris.length).toBe(1);
   });
+
+  test("of a backup that no record here knows get a day: another host may be at it", async () => {
+    const world = openTestDeps({ storages: ["one"] });
+    await world.clock.advance(100 * hour);
+    const { debris } = world.store("one");
+    const key = (id: string): string => `shop/2026/11/shop_manual_20261121_053000_${id}.dump.zst`;
+    const upload = (id: string, hours: number) =>
+      debris.push({ id, key: key(id), sizeBytes: null, startedAt: world.clock.now() - hours * hour });
+    upload("unknown1", 20);
+    upload("unknown2", 25);
+    await prune(world);
+    expect(debris.map(({ id }) => id)).toEqual(["unknown1"]);
+    world.store("one").faults.push({ on: "create", error: failed() });
+    const { backupId } = await back(world);
+    await world.flush();
+    upload(backupId!, 2);
+    await prune(world);
+    expect(debris.map(({ id }) => id)).toEqual(["unknown1"]);
+  });
 });
 
 describe("parts without a manifest", () => {

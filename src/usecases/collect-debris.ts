@@ -7,11 +7,12 @@ import type { Project } from "../domain/project/project.ts";
 import { parseObjectKey } from "../domain/backup/object-key.ts";
 import type { Deps } from "./deps.ts";
 import type { ActiveRun } from "./execute-run.ts";
-import { findEndedBackups } from "./find-ended-backups.ts";
+import { findEndedBackups, patienceOf } from "./find-ended-backups.ts";
 import { readCatalog } from "./read-catalog.ts";
 import type { Target } from "./store-part.ts";
 
-/** Nothing younger is touched, however the run that made it ended; a project's own time-out may raise it. */
+/** Nothing younger is touched, however the run that made it ended; a project's own time-out may raise it. What no record
+ * here knows is given as long as a run that shows no life. */
 const minimumAgeMs = 60 * 60 * 1000;
 const everyBackup = 100_000;
 
@@ -29,18 +30,23 @@ export async function collectDebris(
   target: Target,
   deadBackup: string | null = null,
 ): Promise<void> {
-  const youngest = deps.clock.now() - Math.max(minimumAgeMs, project.timeoutMs ?? 0);
+  const now = deps.clock.now();
+  const ended = await findEndedBackups(deps, { project, except: run.id });
   let removed = 0;
   for (const debris of await target.store.listDebris(run.signal)) {
-    const isDead = deadBackup !== null && parseObjectKey(debris.key)?.backupId === deadBackup;
-    if (!debris.key.startsWith(`${project.name}/`) || (debris.startedAt > youngest && !isDead)) continue;
+    if (!debris.key.startsWith(`${project.name}/`)) continue;
+    const backupId = parseObjectKey(debris.key)?.backupId;
+    const isDead = deadBackup !== null && backupId === deadBackup;
+    // The lock keeps out the runs of this host; one of another host may be at what no record here knows.
+    const isForeign = backupId !== undefined && !ended.has(backupId);
+    const patienceMs = isForeign ? patienceOf(project) : Math.max(minimumAgeMs, project.timeoutMs ?? 0);
+    if (!isDead && debris.startedAt > now - patienceMs) continue;
     await target.store.deleteDebris(debris, run.signal);
     run.log("info", `storage ${target.name}: removed the unfinished ${debris.key}`);
     removed += 1;
   }
   const { orphans } = await readCatalog(target.store, project.name, run.signal);
   if (orphans.length > 0) {
-    const ended = await findEndedBackups(deps, { project, except: run.id });
     const catalogue = await deps.state.listBackups({ project: project.name, storage: target.name, limit: everyBackup });
     const committed = new Set(catalogue.map(({ id }) => id));
     for (const { backupId, object } of orphans) {
