@@ -5,6 +5,7 @@ import type { Deps, LogSink } from "./deps.ts";
 import { findBackup } from "./find-backup.ts";
 import type { OpenDeps } from "./open-project.ts";
 import { ifRemembered, writePin } from "./record-verification.ts";
+import { takePinTurn } from "./take-pin-turn.ts";
 
 export interface PinRequest {
   readonly project: Project;
@@ -16,10 +17,11 @@ export interface PinRequest {
 }
 
 export async function pinBackup(
-  deps: OpenDeps & Pick<Deps, "state" | "clock">,
+  deps: OpenDeps & Pick<Deps, "state" | "clock" | "lock">,
   request: PinRequest,
 ): Promise<{ readonly backupId: string; readonly storages: readonly string[] }> {
   await using stack = new AsyncDisposableStack();
+  stack.use(await takePinTurn(deps, request.project.name, request.signal));
   const found = await findBackup(deps, request, stack);
   const pin = request.pinned ? { at: deps.clock.now(), reason: request.reason } : null;
   for (const holder of found.holders) await writePin(holder, pin, request.signal);

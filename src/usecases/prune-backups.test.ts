@@ -78,6 +78,44 @@ describe("pruning", () => {
     expect(idsOn(world, "one").length).toBe(3);
   });
 
+  test("keeps what is pinned while it removes others", async () => {
+    const world = openTestDeps({ storages: ["one"], project: { retention: { keepLast: 1 } } });
+    const [, second, , newest] = await fill(world, 4);
+    const { project, signal } = world;
+    const log = (): void => {};
+    let pinning: Promise<unknown> | undefined;
+    world.knobs.onPoint = (point) => {
+      if (point !== "prune.manifest_deleted") return;
+      pinning ??= pinBackup(world.deps, { project, reference: second!, pinned: true, reason: null, log, signal });
+    };
+    const run = await prune(world);
+    await pinning;
+    expect(run).toMatchObject({ status: "succeeded", result: { removedBackups: 2 } });
+    expect(idsOn(world, "one")).toEqual([second!, newest!]);
+    expect(world.store("one").keys(".pin.json").length).toBe(1);
+  });
+
+  test("keeps what another host pins while it removes others", async () => {
+    const world = openTestDeps({ storages: ["one"], project: { retention: { keepLast: 1 } } });
+    const [, second, , newest] = await fill(world, 4);
+    const store = world.store("one");
+    const manifest = store.keys(".manifest.json").find((key) => key.includes(second!))!;
+    world.knobs.onPoint = (point) => {
+      if (point !== "prune.manifest_deleted") return;
+      store.objects.set(manifest.replace(".manifest.json", ".pin.json"), { bytes: Buffer.from("{}"), modifiedAt: 0 });
+    };
+    expect((await prune(world)).result).toMatchObject({ removedBackups: 2 });
+    expect(idsOn(world, "one")).toEqual([second!, newest!]);
+  });
+
+  test("removes nothing more where a pin cannot be looked for", async () => {
+    const world = openTestDeps({ storages: ["one"], project: { retention: { keepLast: 1 } } });
+    const ids = await fill(world, 3);
+    world.store("one").faults.push({ on: "find", error: failed("no answer") });
+    expect(await prune(world)).toMatchObject({ status: "failed" });
+    expect(idsOn(world, "one")).toEqual(ids);
+  });
+
   test("keeps what is pinned, and what was verified last", async () => {
     const world = openTestDeps({ project: { retention: { keepLast: 1 } } });
     const [pinned, verified, gone, newest] = await fill(world, 4);

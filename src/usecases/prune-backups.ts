@@ -2,7 +2,7 @@
 
 import { AppError } from "../domain/error.ts";
 import type { BackupType } from "../domain/backup/backup.ts";
-import { manifestKey } from "../domain/backup/object-key.ts";
+import { manifestKey, pinKey } from "../domain/backup/object-key.ts";
 import { planRetention, type RetentionCandidate, type RetentionPlan } from "../domain/retention/plan-retention.ts";
 import { retentionSets } from "../domain/retention/retention-sets.ts";
 import type { Project } from "../domain/project/project.ts";
@@ -18,6 +18,7 @@ import { readCatalog, readManifest, readVerification, type CatalogEntry } from "
 import { collectSnapshotDebris, planRepository, pruneRepositories } from "./prune-snapshots.ts";
 import { tagStage } from "./stage-error.ts";
 import type { Target } from "./store-part.ts";
+import { takePinTurn } from "./take-pin-turn.ts";
 
 type PruneDeps = OpenDeps & Pick<Deps, "clock" | "settings" | "state" | "reach">;
 
@@ -70,6 +71,12 @@ async function pruneStorages(
         const backup = backups.find((candidate) => candidate.id === id)!;
         if (await isBeingRead(deps, project.name, id)) {
           run.log("info", `storage ${target.name}: backup ${id} is being read; the next prune removes it`);
+          continue;
+        }
+        await using _turn = await takePinTurn(deps, project.name, run.signal);
+        // The plan may be minutes old, and another host may have pinned it.
+        if ((await target.store.find(pinKey(backup.entry.stem), run.signal)) !== undefined) {
+          run.log("info", `storage ${target.name}: backup ${id} was pinned meanwhile; it stays`);
           continue;
         }
         await deleteBackup(deps, target, backup.entry, run.signal);
