@@ -16,7 +16,7 @@ import { dumpSources, openAttempt, verifyAttempt, type DumpPlan } from "./dump-s
 import type { ActiveRun } from "./execute-run.ts";
 import { openPlainPart } from "./open-plain-part.ts";
 import { formatBytes, type NamedSource } from "./preflight.ts";
-import { tagStage } from "./stage-error.ts";
+import { moveStage, tagStage } from "./stage-error.ts";
 import type { Target } from "./store-part.ts";
 
 export interface StagedDump {
@@ -60,7 +60,12 @@ export async function stageDump(deps: Deps, run: ActiveRun, plan: DumpPlan, name
   try {
     const files = await selectFiles(run, plan.sources);
     await requireRoom(deps, run, staging, target, baseDir);
-    const dumped = await run.stage("dump", () => dumpSources(deps, run, staging, attempt));
+    const dumped = await run.stage("dump", () =>
+      dumpSources(deps, run, staging, attempt).catch((error: unknown) => {
+        // The directory of the dumps is nobody's storage.
+        throw moveStage(error, "sync", "dump");
+      }),
+    );
     if (plan.verification.enabled && databases.length > 0) {
       await run.stage("verify", () => verifyAttempt(deps, run, staging, attempt, dumped));
     }

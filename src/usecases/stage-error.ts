@@ -13,6 +13,13 @@ export function tagStage(error: unknown, stage: RunStage): AppError {
   return appError;
 }
 
+/** For a caller that knows better: what was written was no storage. */
+export function moveStage(error: unknown, from: RunStage, to: RunStage): AppError {
+  const appError = toAppError(error);
+  if (stages.get(appError) === from) stages.set(appError, to);
+  return appError;
+}
+
 export function stageOf(error: AppError): RunStage | undefined {
   return stages.get(error);
 }

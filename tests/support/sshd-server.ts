@@ -2,11 +2,12 @@
 
 import { spawn, spawnSync, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, mkdirSync } from "node:fs";
 import { appendFile, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { childrenOf } from "./children-of.ts";
 import { findProgram } from "./requirement.ts";
 
 export const sshdPrograms = ["sshd", "ssh-keygen", "ssh-keyscan"] as const;
@@ -155,18 +156,6 @@ export async function startSshd(extraConfig: readonly string[] = []): Promise<Ss
       await rm(directory, { recursive: true, force: true });
     },
   };
-}
-
-function childrenOf(pid: number): number[] {
-  const children = readdirSync("/proc").filter((name) => {
-    if (!/^\d+$/.test(name)) return false;
-    try {
-      return readFileSync(`/proc/${name}/stat`, "utf8").split(") ").at(-1)!.split(" ")[1] === `${pid}`;
-    } catch {
-      return false; // It has ended meanwhile.
-    }
-  });
-  return children.map(Number).flatMap((child) => [child, ...childrenOf(child)]);
 }
 
 function freePort(): number {
