@@ -100,6 +100,46 @@ export function describeFamilyNames(label: string, bench: () => Bench, test: typ
     },
     limitMs,
   );
+
+  test(
+    `${label}: an event whose text would keep the dump program busy for ever is missed aloud`,
+    async () => {
+      const { open, newDatabase, newName } = bench();
+      const name = await newDatabase(
+        ...statements,
+        "CREATE EVENT endless ON SCHEDULE EVERY 1 DAY DISABLE COMMENT 'a;;b' DO SELECT 1",
+      );
+      const warning = expect.stringContaining(`events are not in the backup ("endless")`);
+      const taken = await takeDump(open(name));
+      expect(taken.summary.warnings).toEqual([warning]);
+      expect((await open(name).probe(never)).warnings).toEqual([warning]);
+      await restore(open(name), taken, newName(), "create");
+      const replacing = open(name).openTarget({ database: name, mode: "drop", stopConnections: true, signal: never });
+      await expect(replacing).rejects.toMatchObject({ code: "restore_failed" });
+    },
+    limitMs,
+  );
+
+  test(
+    `${label}: columns whose values the dump program cannot write exactly are named, and no others`,
+    async () => {
+      const { open, newDatabase } = bench();
+      const name = await newDatabase(
+        "CREATE TABLE exact (f FLOAT, d DOUBLE, l VARCHAR(9) CHARACTER SET latin1, u VARCHAR(9) CHARACTER SET utf8mb4, s VARCHAR(9) CHARACTER SET sjis)",
+        "INSERT INTO exact VALUES (0.1, 123456.789, 0xE9, '💥', 'a'), (-2.5, NULL, NULL, NULL, NULL), (NULL, 0, '', '', '')",
+        "CREATE TABLE `in exact` (`f 1` FLOAT, s TEXT CHARACTER SET sjis)",
+        "INSERT INTO `in exact` VALUES (123456.789, 'c:'), (1, _sjis 0x5C), (NULL, NULL)",
+        "CREATE TABLE no_rows (f FLOAT, s TEXT CHARACTER SET sjis)",
+      );
+      expect((await takeDump(open(name))).summary.warnings).toEqual([
+        expect.stringMatching(/^FLOAT values .*: in exact\.f 1; make/),
+        expect.stringMatching(/^characters are lost .* utf8mb4: in exact\.s; set/),
+      ]);
+      const asLatin1 = await takeDump(open(name, { character_set: "latin1" }));
+      expect(asLatin1.summary.warnings[1]).toContain("through latin1: exact.u");
+    },
+    limitMs,
+  );
 }
 
 function dropLater({ server }: Bench, name: string): AsyncDisposable {

@@ -3,11 +3,11 @@
 import { AppError } from "../../../domain/error.ts";
 import type { MysqlFamilyConfig } from "./connection-config.ts";
 import type { Flavour } from "./flavour.ts";
-import { describeMisnamedEvents } from "./misnamed-events.ts";
 import { optionLine } from "./option-file.ts";
 import type { ServerFacts } from "./server-facts.ts";
 import { chooseTables } from "./table-pattern.ts";
 import { hasOwnRows, isTransactional, type Table } from "./tables.ts";
+import { describeUnwritableEvents, type UnwritableEvents } from "./unwritable-events.ts";
 
 export interface DumpPlan {
   /** After `--defaults-file`, without the names that follow `--`. */
@@ -16,6 +16,7 @@ export interface DumpPlan {
   readonly names: readonly string[];
   /** Lines of the option file: exclusions may be many and may hold any character. */
   readonly lines: readonly string[];
+  /** Tables whose rows are in the dump. */
   readonly counted: readonly Table[];
   readonly warnings: readonly string[];
 }
@@ -26,11 +27,10 @@ export interface PlanInput {
   readonly server: ServerFacts;
   readonly toolVersion: string;
   readonly tables: readonly Table[];
-  /** Events that the dump program cannot write. */
-  readonly misnamedEvents: readonly string[];
+  readonly unwritableEvents: UnwritableEvents | undefined;
 }
 
-export function planDump({ config, flavour, server, toolVersion, tables, misnamedEvents }: PlanInput): DumpPlan {
+export function planDump({ config, flavour, server, toolVersion, tables, unwritableEvents }: PlanInput): DumpPlan {
   const { options, name: database } = config;
   const choice = chooseTables(tables, database, options.include_tables, options.exclude_tables);
   const selected = options.include_tables.length > 0;
@@ -68,7 +68,7 @@ export function planDump({ config, flavour, server, toolVersion, tables, misname
     options.extended_insert ? "--extended-insert" : "--skip-extended-insert",
     options.data_only ? "--skip-triggers" : "--triggers",
     programs ? "--routines" : "--skip-routines",
-    programs && misnamedEvents.length === 0 ? "--events" : "--skip-events",
+    programs && unwritableEvents === undefined ? "--events" : "--skip-events",
     ...(options.schema_only ? ["--no-data"] : []),
     ...(options.data_only ? ["--no-create-info"] : []),
     ...flavour.dumpArgs(server, toolVersion),
@@ -80,7 +80,7 @@ export function planDump({ config, flavour, server, toolVersion, tables, misname
     counted: options.schema_only ? [] : choice.chosen.filter(hasOwnRows),
     warnings: [
       ...choice.warnings,
-      ...(programs && misnamedEvents.length > 0 ? [describeMisnamedEvents(misnamedEvents)] : []),
+      ...(programs && unwritableEvents !== undefined ? [describeUnwritableEvents(unwritableEvents)] : []),
       ...(unsafe.length > 0 && !options.lock_tables ? [describeUnsafe(unsafe)] : []),
       ...flavour.describeGaps(server, toolVersion).filter(() => choice.chosen.some((table) => table.versioned)),
     ],

@@ -9,8 +9,8 @@ import { connect, type Login } from "./connection.ts";
 import { createRowCounter } from "./count-rows.ts";
 import { watchDumpMarks } from "./dump-marks.ts";
 import { planDump } from "./dump-plan.ts";
+import { describeLossyColumns } from "./lossy-columns.ts";
 import { findMatchingTool } from "./matching-tool.ts";
-import { listMisnamedEvents } from "./misnamed-events.ts";
 import { openReadLock } from "./lock-count.ts";
 import { openToolLogin } from "./option-file.ts";
 import { describeMissingPrivileges } from "./privileges.ts";
@@ -18,6 +18,7 @@ import { readDatabaseFacts } from "./server-facts.ts";
 import { hasOwnRows, listTables } from "./tables.ts";
 import { translateToolExit } from "./tool-error.ts";
 import { collectWarnings } from "./tool-warnings.ts";
+import { findUnwritableEvents } from "./unwritable-events.ts";
 
 /** One of these comes as soon as the program has begun its own transaction. */
 const startedMarks = ["CREATE TABLE", "INSERT INTO"];
@@ -34,11 +35,12 @@ export async function openDump(login: Login, context: SourceContext, request: Du
   const { tool, server, mismatch } = matching;
   const facts = await readDatabaseFacts(connection, database);
   const tables = await listTables(connection, database);
-  const misnamedEvents = await listMisnamedEvents(connection, flavour, database);
-  const plan = planDump({ config, flavour, server, toolVersion: tool.version, tables, misnamedEvents });
+  const unwritableEvents = await findUnwritableEvents(connection, flavour, database);
+  const plan = planDump({ config, flavour, server, toolVersion: tool.version, tables, unwritableEvents });
   const warnings = collectWarnings(context);
   const gaps = await describeMissingPrivileges(connection, config, server);
-  for (const warning of [mismatch, ...plan.warnings, ...gaps]) if (warning !== null) warnings.add(warning);
+  const lossy = await describeLossyColumns(connection, database, plan.counted, config.options.character_set);
+  for (const warning of [mismatch, ...plan.warnings, ...gaps, ...lossy]) if (warning !== null) warnings.add(warning);
   const toolLogin = held.use(
     await openToolLogin(login, context.tmpDir, connection.encrypted, ["[mysqldump]", ...plan.lines]),
   );

@@ -1,12 +1,12 @@
 // Asks the server a real question and finds the client programs for it.
 
-import { listMisnamedEvents } from "./misnamed-events.ts";
 import type { SourceContext, SourceInfo } from "../../../ports/source.ts";
 import { connect, type Login } from "./connection.ts";
 import { planDump } from "./dump-plan.ts";
 import { findMatchingTool } from "./matching-tool.ts";
 import { describeMissingPrivileges } from "./privileges.ts";
 import { listTables } from "./tables.ts";
+import { findUnwritableEvents } from "./unwritable-events.ts";
 
 export async function probe(login: Login, context: SourceContext, signal: AbortSignal): Promise<SourceInfo> {
   const { config, flavour } = login;
@@ -14,8 +14,8 @@ export async function probe(login: Login, context: SourceContext, signal: AbortS
   const matching = await findMatchingTool(login, connection, flavour.dumpPrograms, context.tools, signal);
   const { tool, server, mismatch } = matching;
   const tables = await listTables(connection, config.name);
-  const misnamedEvents = await listMisnamedEvents(connection, flavour, config.name);
-  const plan = planDump({ config, flavour, server, toolVersion: tool.version, tables, misnamedEvents });
+  const unwritableEvents = await findUnwritableEvents(connection, flavour, config.name);
+  const plan = planDump({ config, flavour, server, toolVersion: tool.version, tables, unwritableEvents });
   const gaps = await describeMissingPrivileges(connection, config, server);
   return {
     server: `${server.isMariadb ? "MariaDB" : "MySQL"} ${server.version}`,

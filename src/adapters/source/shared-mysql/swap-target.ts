@@ -7,7 +7,7 @@ import { connect, type Login, type ServerConnection } from "./connection.ts";
 import { createDatabase, dropDatabaseForSure, nameWithSuffix } from "./database.ts";
 import { newScratchId } from "./drill.ts";
 import { quoteText } from "./identifier.ts";
-import { refuseMisnamedEvents } from "./misnamed-events.ts";
+import { refuseUnwritableEvents } from "./unwritable-events.ts";
 import { countPlace, restorePart } from "./restore-part.ts";
 import { swapDatabases } from "./swap-databases.ts";
 
@@ -25,7 +25,7 @@ export async function openSwapTarget(
   const connection = await connect(login, { signal: new AbortController().signal, errorCode: "restore_failed" });
   try {
     await refuseForeignReferences(connection, database);
-    await refuseMisnamedEvents(connection, login.flavour, database);
+    await refuseUnwritableEvents(connection, login.flavour, database);
   } catch (error) {
     await connection[Symbol.asyncDispose]();
     throw error;
