@@ -105,10 +105,15 @@ random_secret() { od -An -N24 -tx1 /dev/urandom | tr -d ' \n'; }
 # --- the storage box --------------------------------------------------------------------------------------------------
 
 box_host() { env_value HETZNER_SSH_HOST; }
-box_port() { env_value HETZNER_SSH_PORT 22; }
+# As the program has it: storage boxes take everything on port 23.
+box_port() {
+  local usual=22
+  if [[ $(box_host) == *.your-storagebox.de ]]; then usual=23; fi
+  env_value HETZNER_SSH_PORT "$usual"
+}
 known_name() { if [ "$(box_port)" = 22 ]; then box_host; else printf '[%s]:%s' "$(box_host)" "$(box_port)"; fi; }
 host_is_known() { [ -f "$known_hosts" ] && ssh-keygen -F "$(known_name)" -f "$known_hosts" >/dev/null 2>&1; }
-# SFTP, since a storage box offers no shell on port 22.
+# SFTP, since a storage box offers no shell.
 box_answers() {
   sftp -q -b /dev/null -P "$(box_port)" -i "$key_file" -o IdentitiesOnly=yes -o BatchMode=yes -o ConnectTimeout=15 \
     -o StrictHostKeyChecking=yes -o UserKnownHostsFile="$known_hosts" -o GlobalKnownHostsFile=/dev/null \
@@ -142,7 +147,7 @@ install_public_key() {
   problem=$(mktemp)
   if box_answers "$problem"; then rm -f "$problem"; say "  login at $(box_host): works"; return; fi
   if on_terminal && [[ $(box_host) == *.your-storagebox.de ]] && confirm "  The key is not accepted yet. Install it now (asks for the box's password)?"; then
-    # Only port 23 of a storage box takes commands; it presents the same key.
+    # Only port 23 of a storage box takes commands, whichever port is used for backups; it presents the same key.
     ssh -p 23 -o HostKeyAlias="$(known_name)" -o StrictHostKeyChecking=yes -o UserKnownHostsFile="$known_hosts" \
       "$(env_value HETZNER_SSH_USER)@$(box_host)" install-ssh-key <"$key_file.pub" || true
   fi

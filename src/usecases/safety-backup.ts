@@ -57,7 +57,7 @@ export async function makeSafetyBackup(
   if (run.status === "succeeded") {
     restoreRun.log(
       "info",
-      `safety backup ${backupId} is there; restore it with --into-database if this restore was a mistake`,
+      `safety backup ${backupId} is there; restore it with ${spec.name === "assets" ? "--assets" : "--into-database"} if this restore was a mistake`,
     );
     restoreRun.report({ safetyBackupId: backupId });
     return backupId;

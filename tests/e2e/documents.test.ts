@@ -5,6 +5,7 @@ import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { CommanderError, type Command } from "commander";
+import { separatePassThrough } from "../../src/cli/pass-through.ts";
 import { buildProgram } from "../../src/cli/program.ts";
 import { testWithBinary } from "../support/binary.ts";
 import { findCommands, listDocuments, readDocumentCommands } from "../support/document-commands.ts";
@@ -31,7 +32,7 @@ async function refusalOf(argv: readonly string[]): Promise<string | undefined> {
   };
   silence(program);
   try {
-    await program.parseAsync([...argv], { from: "user" });
+    await program.parseAsync([...separatePassThrough(argv)], { from: "user" });
     return undefined;
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? undefined : said;

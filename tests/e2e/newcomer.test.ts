@@ -97,6 +97,30 @@ describe("rights", () => {
   });
 
   testAsRoot(
+    "what root's init wrote works for a user of its own once it is given to it, as the setup guide says",
+    async () => {
+      await using world = await openTestWorld();
+      const home = join(world.dir, "etc");
+      const base = join(world.dir, "data");
+      await chmod(world.dir, 0o755);
+      const answers = ["name=app", "engine=none", `assets=${world.uploadsPath}`, `local_path=${base}`];
+      const flags = answers.map((answer) => `--answer ${answer}`).join(" ");
+      const user = `setpriv --reuid=65534 --regid=65534 --clear-groups env BACKUP_BASE_DIR=${base} HOME=${home} ${world.dir}/backupctl`;
+      await copyFile(binaryPath, join(world.dir, "backupctl"));
+      const made = shell(
+        world,
+        `chmod 755 backupctl && install -d -m 755 etc && install -d -m 700 -o 65534 -g 65534 data && cd etc && "$B" init ${flags}`,
+      );
+      expect(made).toMatchObject({ status: 0 });
+      expect(shell(world, `cd etc && ${user} config validate`)).toMatchObject({ status: 3 });
+      expect(shell(world, "cd etc && chown 65534:65534 backupctl.yml .env")).toMatchObject({ status: 0 });
+      for (const command of ["config validate", "test", "run --all", "status"])
+        expect({ command, ...shell(world, `cd etc && ${user} ${command}`) }).toMatchObject({ command, status: 0 });
+    },
+    30_000,
+  );
+
+  testAsRoot(
     "somebody without rights is told what he may not, and never that there are no backups",
     async () => {
       await using world = await openTestWorld();

@@ -22,6 +22,7 @@ export const repositoryCommands: readonly CommandSpec[] = [
       "backupctl restic shop ls latest",
       'backupctl restic shop find "*.sql.gz"',
       "backupctl restic shop mount /mnt/restore",
+      "backupctl restic shop dump latest /data/shop/uploads/logo.png > logo.png",
       "backupctl restic shop key list",
       "backupctl restic shop unlock",
       "backupctl restic --storage vault shop snapshots --json",
