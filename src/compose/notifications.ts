@@ -24,7 +24,9 @@ export function announceRuns(
     const project = projects.find((candidate) => candidate.name === name);
     const routes = routesOf(project ?? name, channels);
     if (routes.length === 0) return undefined;
-    return announceRun(deps(), { kind, routes, around: surroundingsOf(configuration, registries, project) });
+    const follows = new Set(registries.notifiers.filter((one) => one.followsState).map(({ type }) => type));
+    const followers = routes.filter(({ channel }) => follows.has(channel.type));
+    return announceRun(deps(), { kind, routes, followers, around: surroundingsOf(configuration, registries, project) });
   };
 }
 

@@ -7,6 +7,7 @@ import {
   describeFailedDrill,
   describeLateRun,
   describeStart,
+  describeTroubleOver,
   describeWarnings,
   tellsStart,
   type RunSurroundings,
@@ -32,6 +33,8 @@ export type AnnounceDeps = DeliverDeps & Pick<Deps, "journal" | "redact">;
 export interface AnnounceRequest {
   readonly kind: RunKind;
   readonly routes: readonly Route[];
+  /** Of these, those whose receivers keep a trouble open until they hear that it is over. */
+  readonly followers: readonly Route[];
   readonly around: RunSurroundings;
 }
 
@@ -41,7 +44,7 @@ const firstPauseMs = 1_000;
 /** A receiver that asks for more time than this is not waited for. */
 const longestPauseMs = 2_000;
 
-export function announceRun(deps: AnnounceDeps, { kind, routes, around }: AnnounceRequest): RunAnnouncement {
+export function announceRun(deps: AnnounceDeps, { kind, routes, followers, around }: AnnounceRequest): RunAnnouncement {
   /** Messages that the state store could not take: they are sent from memory, and wait in the journal if that fails. */
   const unkept: NewNotification[] = [];
   const lateWarnings = new Set<string>();
@@ -107,7 +110,9 @@ export function announceRun(deps: AnnounceDeps, { kind, routes, around }: Announ
       const end = describeEnd(run, around);
       const notices = [end, drill, describeWarnings(run, rest, around)].filter((notice) => notice !== undefined);
       const listeners = run.status === "succeeded" ? routes : await patientEnough(deps, run, routes);
-      return keep(notices, listeners);
+      const problems = await keep(notices, listeners);
+      const over = describeTroubleOver(run, around);
+      return over === undefined ? problems : [...problems, ...(await keep([over], followers))];
     },
     async deliver() {
       const problems = await deliverInTurn(true);

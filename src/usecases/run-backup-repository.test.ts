@@ -25,6 +25,38 @@ function openWorld(options: TestDepsOptions = {}, project: Partial<Project> = {}
 
 const staged = (world: TestDeps): readonly string[] => world.directories.get("/base")?.keys() ?? [];
 
+describe("a dump whose backup failed", () => {
+  async function failSync(isStuck: boolean): Promise<{ readonly world: TestDeps; readonly text: string }> {
+    const channels = [{ name: "ops", type: "webhook", settings: {}, on: ["failure"], projects: [] }] as const;
+    const world = openWorld({}, { channels });
+    world.knobs.onPoint = (reached) => {
+      if (reached !== "sync.staged") return;
+      const staging = world.directories.get("/base")!;
+      if (isStuck) {
+        const error = new AppError("storage_failed", "read-only file system");
+        for (let n = 0; n < 9; n++) staging.faults.push({ on: "delete", error });
+      }
+      throw new AppError("storage_unreachable", "the box is away");
+    };
+    expect((await back(world)).status).toBe("failed");
+    await world.flush();
+    return { world, text: world.notices[0]!.text };
+  }
+
+  test("is gone, and no message speaks of it", async () => {
+    const { world, text } = await failSync(false);
+    expect(staged(world)).toEqual([]);
+    expect(text).not.toContain("Dump file:");
+  });
+
+  test("is named in the message when it could not be removed", async () => {
+    const { world, text } = await failSync(true);
+    const [dump] = staged(world);
+    expect(dump).toEndWith(".dump");
+    expect(text.split("\n")).toContain(`Dump file: /base/${dump}`);
+  });
+});
+
 describe("a backup to a repository", () => {
   test("is one snapshot of dump, manifest and assets, with its tags, and the dump stays plain beside it", async () => {
     const world = openWorld();

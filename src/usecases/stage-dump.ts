@@ -50,7 +50,11 @@ export async function stageDump(deps: Deps, run: ActiveRun, plan: DumpPlan, name
   const close = async (isKept: boolean): Promise<void> => {
     if (!isKept) {
       const left = await discardBackup(store, stem, attempt.keys, AbortSignal.timeout(cleanupTimeoutMs));
-      if (left.length > 0) run.log("warn", `could not remove ${left.join(", ")} in ${baseDir}; prune will collect it`);
+      if (left.length > 0) {
+        run.log("warn", `could not remove ${left.join(", ")} in ${baseDir}; prune will collect it`);
+        const dumpFile = left.find((key) => key !== manifestKey(stem));
+        if (dumpFile !== undefined) run.report({ dumpFile: `${baseDir}/${dumpFile}` });
+      }
     }
     await store[Symbol.asyncDispose]();
   };

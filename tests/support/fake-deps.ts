@@ -214,7 +214,8 @@ export function openTestDeps(options: TestDepsOptions = {}): TestDeps {
         isVerified: world.project.verification.enabled,
         usesRestic: false,
       };
-      return announceRun(deps, { kind, routes, around });
+      const followers = routes.filter(({ channel }) => channel.type === "pagerduty");
+      return announceRun(deps, { kind, routes, followers, around });
     },
     async openNotifier(channel) {
       return {

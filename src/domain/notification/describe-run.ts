@@ -100,6 +100,24 @@ export function describeFailedDrill(run: Run, around: RunSurroundings): Notice |
   return { ...failed, subject: `${run.project}/verify` };
 }
 
+/**
+ * That the trouble of an earlier run is over, where the end itself is no news to people: for receivers that keep it open.
+ * A backup that passed its drill ends the trouble of failed verifications as well.
+ */
+export function describeTroubleOver(run: Run, around: RunSurroundings): Notice | undefined {
+  if (run.status !== "succeeded") return undefined;
+  const kind = run.kind === "backup" && run.result["drill"] === "passed" ? "verify" : run.kind;
+  const word = failing[kind];
+  if (word === undefined || told[kind] !== undefined) return undefined;
+  const text = [`✅ ${word} passed — ${run.project}`, `Duration: ${spanText(durationOf(run))}`];
+  const over = notice(run, "6-over", "trouble_over", text, {
+    ...identity(run),
+    status: "success",
+    timestamp: isoText(run.finishedAt ?? startOf(run), around.timeZone),
+  });
+  return { ...over, subject: `${run.project}/${kind}` };
+}
+
 /** A run that takes longer than it should and goes on. */
 export function describeLateRun(run: Run, late: LateRun, around: RunSurroundings): Notice {
   const word = told[run.kind] ?? "Run";

@@ -16,7 +16,7 @@ const heard = (...on: ChannelSpec["on"]): readonly string[] => noticeEvents.filt
 
 describe("a channel hears", () => {
   test("what its `on` says, and every test message", () => {
-    expect(heard("success")).toEqual(["backup_success", "restore_success", "alert_resolved", "test"]);
+    expect(heard("success")).toEqual(["backup_success", "restore_success", "trouble_over", "alert_resolved", "test"]);
     expect(heard("failure")).toEqual([
       "backup_failed",
       "backup_warning",
