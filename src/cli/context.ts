@@ -63,6 +63,8 @@ export interface AppOptions {
   readonly state?: "required" | "preferred" | "kept" | "none";
   /** A configuration that is not valid is told to its channels as a failed backup of this project; null: of all. */
   readonly failsBackupOf?: string | null;
+  /** The same fault is told once a day, however often it is met. */
+  readonly isStartedAgain?: boolean;
   /** Shown what runs do, in place of the terminal's own progress. */
   readonly show?: (event: RunEvent) => void;
 }

@@ -21,7 +21,8 @@ export async function readConfiguration(
     const isMissing = Array.isArray((error as AppError).details?.["searched"]);
     if (options.failsBackupOf !== undefined && !isMissing) {
       const { tellInvalidConfiguration } = await import("./tell-invalid-configuration.ts");
-      await tellInvalidConfiguration(context, registries, options.failsBackupOf, toAppError(error));
+      const told = { project: options.failsBackupOf, isOncePerDay: options.isStartedAgain === true };
+      await tellInvalidConfiguration(context, registries, told, toAppError(error));
     }
     if (options.configuration === "required" || !isMissing) throw error;
     const { loadSettingsOnly } = await import("../adapters/config/load-configuration.ts");

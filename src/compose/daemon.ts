@@ -27,6 +27,7 @@ import { recover, sendSummary } from "./daemon-duties.ts";
 import { giveBackMemory } from "./give-back-memory.ts";
 import { holdConfigurations } from "./hold-configurations.ts";
 import { lockDaemon } from "./lock-daemon.ts";
+import { forgetTold } from "./told-lately.ts";
 import { logRuns, type RunLog } from "./log-runs.ts";
 import { takeTurns } from "./take-turns.ts";
 
@@ -48,6 +49,7 @@ export async function runDaemon(context: CliContext, parts: DaemonParts, options
   listeners.add(logging.show);
   const show = (event: RunEvent): void => listeners.forEach((listener) => listener(event));
   const held = await holdConfigurations({ openApp: parts.openApp, show });
+  await forgetTold(held.current().deps.settings.baseDir);
   await using _held = held;
   const log: RunLog["log"] = (level, message) => {
     logging.log(level, message);

@@ -29,7 +29,9 @@ const settingsUntilRestart = { listen: "LISTEN", maxConcurrentRuns: "MAX_CONCURR
 
 export async function holdConfigurations(request: HoldRequest): Promise<HeldConfigurations> {
   const options: AppOptions = { configuration: "required", state: "kept", show: request.show };
-  const first: Lease = { app: await request.openApp(options), uses: 1, isRetired: false };
+  // Without a daemon no backup begins. A reload that is refused leaves the old configuration, and is told to who asked for it.
+  const starting: AppOptions = { ...options, failsBackupOf: null, isStartedAgain: true };
+  const first: Lease = { app: await request.openApp(starting), uses: 1, isRetired: false };
   let newest = first;
 
   async function release(lease: Lease): Promise<void> {

@@ -9,16 +9,23 @@ import type { AppError } from "../domain/error.ts";
 import type { Salvaged } from "../adapters/config/load-configuration.ts";
 import type { CliContext } from "../cli/context.ts";
 import { findDefinition, type Registries } from "./registries.ts";
+import { wasToldLately } from "./told-lately.ts";
 
-/** Never throws. `project` null: all of them were to run. */
+interface Told {
+  /** Null: all of them were to run. */
+  readonly project: string | null;
+  readonly isOncePerDay: boolean;
+}
+
+/** Never throws. */
 export async function tellInvalidConfiguration(
   context: CliContext,
   registries: Registries,
-  project: string | null,
+  told: Told,
   error: AppError,
 ): Promise<void> {
   try {
-    await tell(context, registries, project, error);
+    await tell(context, registries, told, error);
   } catch {
     context.terminal.note("warning: nobody could be notified of this");
   }
@@ -27,7 +34,7 @@ export async function tellInvalidConfiguration(
 async function tell(
   { globals, terminal }: CliContext,
   registries: Registries,
-  project: string | null,
+  { project, isOncePerDay }: Told,
   error: AppError,
 ): Promise<void> {
   const { salvageConfiguration } = await import("../adapters/config/load-configuration.ts");
@@ -36,6 +43,8 @@ async function tell(
   const { env } = process;
   const salvaged = await salvageConfiguration({ explicitPath: globals.config, cwd: process.cwd(), env, registries });
   const { settings, secrets } = salvaged;
+  const faults = JSON.stringify([error.message, error.details["problems"]]);
+  if (isOncePerDay && (await wasToldLately(settings.baseDir, faults, Date.now()))) return;
   const failure = {
     id: randomUUID(),
     project,

@@ -27,6 +27,11 @@ const programs = {
   fusermount: join(root, "fuse/usr/bin/fusermount"),
   zsh: join(root, "shells/usr/bin/zsh"),
   fish: join(root, "shells/usr/bin/fish"),
+  /** Loaded before a program, it moves its clock. The folder below `lib` is named after the processor. */
+  libfaketime: join(
+    root,
+    `faketime/usr/lib/${process.arch === "arm64" ? "aarch64" : "x86_64"}-linux-gnu/faketime/libfaketime.so.1`,
+  ),
   docker: join(root, "docker/usr/bin/docker"),
   dockerd: join(root, "docker/usr/sbin/dockerd"),
   "rest-server": join(root, "rest-server/usr/bin/restic-rest-server"),

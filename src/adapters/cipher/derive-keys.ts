@@ -60,7 +60,16 @@ function expand(secret: Uint8Array, salt: Uint8Array, purpose: string, length: n
   return new Uint8Array(hkdfSync("sha256", secret, salt, purpose, length));
 }
 
-function stretch(password: string, salt: Uint8Array, { log2N, r, p }: ScryptCost): Promise<Uint8Array> {
+let lastStretch: Promise<unknown> = Promise.resolve();
+
+/** One at a time: each takes 32 MiB, and backups that begin at the same moment would take that at once. */
+function stretch(password: string, salt: Uint8Array, cost: ScryptCost): Promise<Uint8Array> {
+  const key = lastStretch.then(() => stretchNow(password, salt, cost));
+  lastStretch = key.catch(() => {});
+  return key;
+}
+
+function stretchNow(password: string, salt: Uint8Array, { log2N, r, p }: ScryptCost): Promise<Uint8Array> {
   return new Promise((resolve, reject) => {
     scrypt(password, salt, 32, { N: 2 ** log2N, r, p, maxmem: scryptMaxMemoryBytes }, (error, key) => {
       // Bun says undefined where Node says null.
