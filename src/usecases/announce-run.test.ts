@@ -7,7 +7,6 @@ import type { ChannelSpec } from "../domain/project/project.ts";
 import type { Run } from "../domain/run/run.ts";
 import type { NewNotification } from "../ports/state-store-outbox.ts";
 import { announceRun } from "./announce-run.ts";
-import { executeRun } from "./execute-run.ts";
 import { drainOutbox } from "./drain-outbox.ts";
 import { replayJournal } from "./replay-journal.ts";
 
@@ -52,36 +51,6 @@ async function waitingOut<T>(world: TestDeps, work: Promise<T>): Promise<T> {
   }
   return end;
 }
-
-describe("a receiver that keeps a trouble open", () => {
-  const channels = [channel("ops"), channel("duty", { type: "pagerduty" })];
-  const work = (kind: Run["kind"], fails: boolean) => async (world: TestDeps) =>
-    executeRun(world.deps, { project: "shop", kind, trigger: "manual", signal: world.signal }, async () => {
-      if (fails) throw new AppError("verify_failed", "it does not restore");
-    });
-
-  test.each(["verify", "prune", "check"] as const)("hears that a failed %s is over, nobody else does", async (kind) => {
-    const world = openWorld({}, channels);
-    await work(kind, true)(world);
-    const opened = world.notices.map(({ subject }) => subject);
-    expect(new Set(opened)).toEqual(new Set([`shop/${kind}`]));
-    world.notices.length = 0;
-    await work(kind, false)(world);
-    expect(world.notices.map(({ event, subject }) => [event, subject])).toEqual([["trouble_over", `shop/${kind}`]]);
-  });
-
-  test("hears it of a drill that passed, for that of an earlier backup may have failed", async () => {
-    const world = openWorld({}, channels);
-    const run = await executeRun(
-      world.deps,
-      { project: "shop", kind: "backup", trigger: "manual", signal: world.signal },
-      async (active) => active.report({ drill: "passed" }),
-    );
-    expect(run.status).toBe("succeeded");
-    const over = world.notices.filter(({ event }) => event === "trouble_over");
-    expect(over.map(({ subject }) => subject)).toEqual(["shop/verify"]);
-  });
-});
 
 describe("a run", () => {
   test("is told at its start and its end, and both are stages of it", async () => {
@@ -184,7 +153,10 @@ describe("a run", () => {
       const world = openWorld();
       const routes = [{ key: "shop/ops", channel: channel("ops") }];
       const redact = (text: string): string => text.replaceAll("canary-of-this-test", "********");
-      const announcement = announceRun({ ...world.deps, redact }, { kind: "backup", routes, around: plain });
+      const announcement = announceRun(
+        { ...world.deps, redact },
+        { kind: "backup", routes, followers: [], around: plain },
+      );
       const message = `${"x".repeat(at)} canary-of-this-test`;
       await announcement.keepEnd({ ...blankRun, status: "failed", error: { ...anError, message } });
       expect(JSON.stringify(await pending(world))).not.toContain("canar");
@@ -195,7 +167,10 @@ describe("a run", () => {
     const world = openWorld();
     const routes = [{ key: "shop/ops", channel: channel("ops", { on: ["failure"] }) }];
     const redact = (text: string): string => text.replaceAll(/backup|failed|shop/g, "********");
-    const announcement = announceRun({ ...world.deps, redact }, { kind: "backup", routes, around: plain });
+    const announcement = announceRun(
+      { ...world.deps, redact },
+      { kind: "backup", routes, followers: [], around: plain },
+    );
     await announcement.keepEnd({ ...blankRun, status: "failed", error: { ...anError, message: "no shop" } });
     await announcement.deliver();
     expect(world.notices).toMatchObject([
