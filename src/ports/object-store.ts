@@ -7,8 +7,9 @@
 // - `create` makes a small object in one step and never replaces one: `object_exists`. Where the store cannot refuse
 //   atomically (`capabilities.conditionalCreate` false) it looks first.
 // - `replace` puts a small object under a key that may be taken: whoever reads sees the old object or the new one, whole,
-//   and a failure leaves one of the two. Where the store cannot do it in one step (`capabilities.atomicReplace` false) a
-//   reader may find neither for a moment, and the new one is durable before the old one goes.
+//   and a failure, or being killed, leaves one of the two to be found, read and listed. Where the store cannot do it in one
+//   step (`capabilities.atomicReplace` false) a listing may miss both for a moment, and the new one is durable before the
+//   old one goes.
 // - `list` is complete or throws; it is never empty by error. Temporary names are never listed.
 // - `delete` of an absent object succeeds. `read` of an absent object throws `object_not_found`.
 // - A reader ends only when the whole object (from `offset`) was delivered, else it throws `storage_failed`.

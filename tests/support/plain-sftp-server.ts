@@ -21,6 +21,9 @@ export interface PlainSftpServer extends AsyncDisposable {
   readonly offered: string[];
   /** The next such request, or the nth, is done, and then the connection dies before the answer. */
   dropAfter(operation: PlainOperation, nth?: number): void;
+  /** The same, and nobody can connect until it comes back. */
+  goAfter(operation: PlainOperation, nth?: number): void;
+  comeBack(): void;
 }
 
 export interface PlainSftpOptions {
@@ -40,11 +43,18 @@ export async function startPlainSftp(options: PlainSftpOptions): Promise<PlainSf
   let dropping: PlainOperation | undefined;
   /** So many of those requests are answered first. */
   let passing = 0;
+  let goes = false;
+  let isAway = false;
+
+  const arm = (operation: PlainOperation, nth = 1, forGood: boolean): void => {
+    [dropping, passing, goes] = [operation, nth - 1, forGood];
+  };
 
   const server = new ssh2.Server({ hostKeys: [hostKey] }, (client) => {
     clients.add(client);
     client.on("close", () => clients.delete(client));
     client.on("error", () => {});
+    if (isAway) return breakOff(client);
     client.on("authentication", (context) => {
       if (context.method === "password" && options.asks !== "dialogue") {
         offered.push(context.password);
@@ -65,8 +75,8 @@ export async function startPlainSftp(options: PlainSftpOptions): Promise<PlainSf
           serve(acceptSftp(), (operation) => {
             if (dropping !== operation || passing-- > 0) return false;
             dropping = undefined;
-            // The library's connection has no way to break: its socket has.
-            (client as unknown as { _sock: { destroy(): void } })._sock.destroy();
+            isAway = goes;
+            breakOff(client);
             return true;
           });
         });
@@ -85,9 +95,10 @@ export async function startPlainSftp(options: PlainSftpOptions): Promise<PlainSf
     dataPath,
     knownHostsPath,
     offered,
-    dropAfter(operation, nth = 1) {
-      dropping = operation;
-      passing = nth - 1;
+    dropAfter: (operation, nth) => arm(operation, nth, false),
+    goAfter: (operation, nth) => arm(operation, nth, true),
+    comeBack() {
+      isAway = false;
     },
     async [Symbol.asyncDispose]() {
       for (const client of clients) client.end();
@@ -95,6 +106,11 @@ export async function startPlainSftp(options: PlainSftpOptions): Promise<PlainSf
       await rm(directory, { recursive: true, force: true });
     },
   };
+}
+
+/** The library's connection has no way to break: its socket has. */
+function breakOff(client: Connection): void {
+  (client as unknown as { _sock: { destroy(): void } })._sock.destroy();
 }
 
 function isSame(a: string, b: string): boolean {

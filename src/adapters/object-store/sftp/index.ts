@@ -5,13 +5,14 @@ import { AppError } from "../../../domain/error.ts";
 import type { ObjectStore, ObjectStoreContext } from "../../../ports/object-store.ts";
 import { isObjectKey, probeKey, requireListPrefix, requireObjectKey } from "../object-key.ts";
 import { writeWhole } from "../write-whole.ts";
+import { debrisName, isStillObject, objectName, placesOf, removeAside, statObject } from "./aside.ts";
 import type { SftpStoreConfig } from "./config.ts";
 import { defaultTimes, type ConnectionTimes } from "./connection.ts";
 import { readRemoteFile } from "./reader.ts";
 import { findStats, isUnsupported, remoteFiles, removeEmptyDirectories, type RemoteFiles } from "./remote-files.ts";
 import { openSession } from "./session.ts";
 import { hasStatus, sftpStatus, translateStatus } from "./sftp-status.ts";
-import { parseTemporaryName } from "./temporary-name.ts";
+import { parseAsideName, parseTemporaryName } from "./temporary-name.ts";
 import { sizeAndTime, walkRemote } from "./walk.ts";
 import type { WritePurpose } from "./publish.ts";
 import { openSftpWriter } from "./writer.ts";
@@ -118,8 +119,17 @@ export function openSftpStore(
     async *read(key, { offset = 0, signal }) {
       requireObjectKey(key);
       signal.throwIfAborted();
+      let absence: unknown;
       try {
-        yield* readRemoteFile({ session, key, path: pathOf(key), offset, signal });
+        for (const path of placesOf(pathOf(key))) {
+          try {
+            return yield* readRemoteFile({ session, key, path, offset, signal });
+          } catch (error) {
+            if (!hasStatus(error, sftpStatus.noSuchFile)) throw error;
+            absence = error;
+          }
+        }
+        throw absence;
       } catch (error) {
         await orAbsent(remoteFiles(session, signal), `reading ${key}`, () => Promise.reject(error));
         throw new AppError("object_not_found", `${key} is not in ${location}`, { cause: error });
@@ -129,17 +139,16 @@ export function openSftpStore(
     async find(key, signal) {
       requireObjectKey(key);
       const files = remoteFiles(session, signal);
-      const stats = await orAbsent(files, `looking for ${key}`, () => files.stat(pathOf(key)));
+      const stats = await orAbsent(files, `looking for ${key}`, () => statObject(files, pathOf(key)));
       return stats?.isFile() ? { key, ...sizeAndTime(stats) } : undefined;
     },
 
     async *list(prefix, signal) {
       requireListPrefix(prefix);
       const files = remoteFiles(session, signal);
-      const keyName = (name: string): string | undefined => (name.startsWith(".") ? undefined : name);
       try {
         await requireRoot(files);
-        for await (const { key, sizeBytes, modifiedAt } of walkRemote({ files, root, prefix, keyName })) {
+        for await (const { key, sizeBytes, modifiedAt } of walkRemote({ files, root, prefix, keyName: objectName })) {
           yield { key, sizeBytes, modifiedAt };
         }
         await requireRoot(files); // Unmounted meanwhile, the rest would be missing without an error.
@@ -150,14 +159,16 @@ export function openSftpStore(
 
     async delete(key, signal) {
       requireObjectKey(key);
-      await removeFile(remoteFiles(session, signal), pathOf(key), `deleting ${key}`);
+      const files = remoteFiles(session, signal);
+      await orAbsent(files, `deleting ${key}`, () => removeAside(files, pathOf(key)));
+      await removeFile(files, pathOf(key), `deleting ${key}`);
     },
 
     async listDebris(signal) {
       const files = remoteFiles(session, signal);
       const debris = [];
       try {
-        for await (const file of walkRemote({ files, root, prefix: "", keyName: parseTemporaryName })) {
+        for await (const file of walkRemote({ files, root, prefix: "", keyName: debrisName })) {
           const id = posix.relative(root, file.path);
           // The last write counts, so that a long upload that is alive never looks old.
           debris.push({ id, key: file.key, sizeBytes: file.sizeBytes, startedAt: file.modifiedAt });
@@ -170,11 +181,14 @@ export function openSftpStore(
 
     async deleteDebris({ id }, signal) {
       const folders = id.split("/");
-      const name = parseTemporaryName(folders.pop() ?? "");
+      const fileName = folders.pop() ?? "";
+      const name = parseAsideName(fileName) ?? parseTemporaryName(fileName);
       if (name === undefined || !isObjectKey([...folders, name].join("/"))) {
         throw new AppError("usage", `${JSON.stringify(id)} is no unfinished file of this program`);
       }
-      await removeFile(remoteFiles(session, signal), posix.join(root, id), `deleting ${id}`);
+      const files = remoteFiles(session, signal);
+      if (await isStillObject(files, posix.join(root, id))) return;
+      await removeFile(files, posix.join(root, id), `deleting ${id}`);
     },
 
     [Symbol.asyncDispose]: () => session.close(),

@@ -1,12 +1,11 @@
 // Gives a finished temporary file its name, and finds out what happened when the connection broke in the midst of it.
 
-import { posix } from "node:path";
 import { AppError } from "../../../domain/error.ts";
+import { removeAside, takePlace } from "./aside.ts";
 import { readRemoteFile } from "./reader.ts";
 import { findStats, isUnsupported, remoteFiles, removeIfThere, type RemoteFiles } from "./remote-files.ts";
 import type { SftpSession } from "./session.ts";
 import { hasStatus, sftpStatus } from "./sftp-status.ts";
-import { temporaryName } from "./temporary-name.ts";
 
 /** `part`: a name of its own. `create`: refuse, atomically where the server has hard links, to replace a file. */
 export type WritePurpose = "part" | "create" | "replace";
@@ -33,6 +32,8 @@ export async function publish(publication: Publication): Promise<void> {
     if (!(error instanceof AppError && error.code === "storage_unreachable")) throw error;
     if (!(await wasPublished(publication, files))) throw error;
     await removeIfThere(files, temporary);
+    // Debris at most.
+    if (purpose === "replace") await removeAside(files, publication.target).catch(() => {});
   }
 }
 
@@ -59,23 +60,10 @@ async function rename(publication: Publication, files: RemoteFiles): Promise<voi
   } catch (error) {
     if (!isUnsupported(error)) throw error;
     publication.onNoReplace();
-    if (purpose === "replace" && (await findStats(files, target)) !== undefined) await takePlace(publication, files);
+    // The protocol's own rename replaces nothing.
+    if (purpose === "replace") await takePlace(files, temporary, target);
     else await files.rename(temporary, target);
   }
-}
-
-/** The protocol's own rename replaces nothing: the old file steps aside for two requests, and back when they fail. */
-async function takePlace({ temporary, target }: Publication, files: RemoteFiles): Promise<void> {
-  const aside = posix.join(posix.dirname(target), temporaryName(posix.basename(target)));
-  try {
-    await files.rename(target, aside);
-    await files.rename(temporary, target);
-  } catch (error) {
-    // Without effect where the first one was not done, or the second one was and only its answer is lost.
-    await files.rename(aside, target).catch(() => {});
-    throw error;
-  }
-  await removeIfThere(files, aside);
 }
 
 async function linkOnce(publication: Publication, files: RemoteFiles): Promise<void> {

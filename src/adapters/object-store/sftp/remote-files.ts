@@ -15,6 +15,8 @@ export interface RemoteFiles {
   /** Replaces nothing where the server keeps to the protocol. */
   rename(from: string, to: string): Promise<void>;
   posixRename(from: string, to: string): Promise<void>;
+  /** Whether `posixRename` can work; asked of what the server told when it was connected to. */
+  offersPosixRename(): Promise<boolean>;
   hardLink(from: string, to: string): Promise<void>;
   freeBytes(path: string): Promise<number>;
   removeDirectory(path: string): Promise<void>;
@@ -32,6 +34,12 @@ export function remoteFiles(session: SftpSession, signal: AbortSignal | undefine
     unlink: (path) => call((sftp, done) => sftp.unlink(path, done)),
     rename: (from, to) => callOnce((sftp, done) => sftp.rename(from, to, done)),
     posixRename: (from, to) => callOnce((sftp, done) => sftp.ext_openssh_rename(from, to, done)),
+    offersPosixRename: () =>
+      call<boolean>((sftp, done) => {
+        // Not in the library's types.
+        const { _extensions: extensions = {} } = sftp as { _extensions?: Readonly<Record<string, unknown>> };
+        done(null, extensions["posix-rename@openssh.com"] !== undefined);
+      }),
     hardLink: (from, to) => callOnce((sftp, done) => sftp.ext_openssh_hardlink(from, to, done)),
     async freeBytes(path) {
       type Space = { readonly f_frsize: number; readonly f_bavail: number };

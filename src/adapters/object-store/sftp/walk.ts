@@ -1,4 +1,4 @@
-// Lists a remote directory tree as keys. Names that begin with a dot are never objects.
+// Lists a remote directory tree as keys. Folders whose names begin with a dot are never walked.
 
 import { posix } from "node:path";
 import type { Stats } from "ssh2";
@@ -18,8 +18,8 @@ export interface RemoteWalk {
   readonly root: string;
   /** Only keys that begin with it, and only directories that can hold such. */
   readonly prefix: string;
-  /** The key's last segment that a file name stands for; undefined leaves it out. */
-  keyName(fileName: string): string | undefined;
+  /** The key's last segment that a file name, beside all names of its directory, stands for; undefined leaves it out. */
+  keyName(fileName: string, beside: ReadonlySet<string>): string | undefined;
 }
 
 /** A directory that vanishes meanwhile was deleted and is left out; every other failure ends the listing. */
@@ -34,6 +34,7 @@ async function* walkDirectory(walk: RemoteWalk, at: string, above: readonly stri
   const entries = await orMissing(files.readDirectory(path));
   if (entries === undefined) return;
 
+  const beside = new Set(entries.map(({ filename }) => filename));
   const folders: { readonly name: string; readonly isLink: boolean }[] = [];
   for (const { filename, attrs } of entries) {
     const inside = `${at}${filename}/`;
@@ -46,7 +47,7 @@ async function* walkDirectory(walk: RemoteWalk, at: string, above: readonly stri
         folders.push({ name: filename, isLink });
       continue;
     }
-    const name = walk.keyName(filename);
+    const name = walk.keyName(filename, beside);
     if (name === undefined || !stats.isFile()) continue;
     const key = at + name;
     if (!isObjectKey(key) || !key.startsWith(prefix)) continue;
