@@ -63,7 +63,7 @@ function describeCapabilities(
       : "cannot refuse by itself to overwrite: we look before we write",
     able.atomicReplace
       ? "replaces pins and results in one step"
-      : "replaces pins and results in two steps: a crash between them may lose one",
+      : "replaces pins and results in two steps: cut off between them, the old one counts",
     able.tags ? "keeps tags on objects" : "keeps no tags",
     able.freeSpace ? "tells its free space" : "cannot tell its free space: a full one is only seen when writing fails",
   ];

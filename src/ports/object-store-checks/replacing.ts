@@ -60,7 +60,7 @@ export const replacingChecks: readonly ObjectStoreCheck[] = [
       if (!store.capabilities.atomicReplace) {
         await reading.catch(() => {});
         requireEqualBytes(await readObject(place, key), versions.at(-1)!, key);
-        return "in two steps: for a moment a reader may find neither";
+        return "in two steps: a listing may miss it for a moment";
       }
       await reading;
       requireEqualBytes(await readObject(place, key), versions.at(-1)!, key);
