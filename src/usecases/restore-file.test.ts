@@ -135,6 +135,17 @@ describe("a file into a database", () => {
 describe("a file to files", () => {
   const toFiles = { into: null, targetPath: "/out" } as const;
 
+  test("is refused when it is empty or its first bytes are damaged, and nothing is written", async () => {
+    const world = await filled();
+    const damaged = Buffer.from(world.files.get(file)!);
+    damaged[0]! ^= 1;
+    for (const bytes of [damaged, new Uint8Array(0)]) {
+      world.files.set(file, bytes);
+      expect(await restore(world, toFiles)).toMatchObject({ status: "failed", error: { code: "backup_corrupt" } });
+      expect(world.directories.get("/out")).toBeUndefined();
+    }
+  });
+
   test("is written plain, without its endings", async () => {
     const world = await filled({ encrypted: true });
     const run = await restore(world, toFiles);

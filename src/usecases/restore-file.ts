@@ -41,6 +41,12 @@ async function restore(deps: Deps, run: ActiveRun, request: RestoreFileRequest):
   const opened = await deps.openFile(request.file, request.project, run.signal);
   const { layers, payload } = opened;
   run.log("info", `${request.file} is ${[...layers, describePayload(payload)].join(", ")}`);
+  if (request.into === null && payload.kind === "unknown" && layers.length === 0) {
+    await opened.stream[Symbol.asyncIterator]().return?.();
+    throw new AppError("backup_corrupt", `${request.file} is nothing that a backup can be`, {
+      hint: "its beginning is damaged, or it is another file: look for a second copy of the backup",
+    });
+  }
   if (payload.kind !== "bundle") checkPipeline(run, request, layers);
   if (request.into === null) {
     run.report({ files: [await writePlain(deps, request, opened, run.signal)] });
