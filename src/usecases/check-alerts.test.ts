@@ -154,7 +154,12 @@ describe("alerts", () => {
     const bed = openBed();
     const at = bed.clock.now();
     await bed.deps.state.createRun(
-      makeRun("b1", { status: "succeeded", createdAt: at, backupId: "k3", result: { verified: false } }),
+      makeRun("b1", {
+        status: "succeeded",
+        createdAt: at,
+        backupId: "k3",
+        result: { verified: false, drill: "failed" },
+      }),
     );
     await bed.check();
     expect(bed.told).toEqual(["raised not_verified"]);
@@ -170,6 +175,16 @@ describe("alerts", () => {
     );
     await bed.check();
     expect(await bed.standing()).toEqual([]);
+  });
+
+  test("a backup that was never drilled has not failed a drill", async () => {
+    const bed = openBed();
+    const createdAt = bed.clock.now();
+    await bed.deps.state.createRun(
+      makeRun("b1", { status: "succeeded", createdAt, backupId: "k3", result: { verified: false } }),
+    );
+    await bed.check();
+    expect(bed.told).toEqual([]);
   });
 
   test("a prune that failed after the commit is told with its stage", async () => {

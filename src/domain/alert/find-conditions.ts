@@ -92,7 +92,8 @@ function* findNotVerified({ backups, verifications }: AlertFacts): Generator<Ale
     drilled.delete(run.project);
   }
   for (const run of drilled.values()) {
-    if (run.status !== "succeeded" || run.result["verified"] !== false) continue;
+    // Not verified is no verdict: most backups are never drilled.
+    if (run.status !== "succeeded" || run.result["drill"] !== "failed") continue;
     const later = verifications.find(({ project }) => project === run.project);
     if (later !== undefined && later.createdAt > run.createdAt && later.status === "succeeded") continue;
     const message = `backup ${run.backupId} of ${run.project} did not pass its drill: it is kept, and not proven to restore`;
