@@ -2,13 +2,12 @@
 # Sets up, checks and runs backupctl's containers. For the host; everything in the container is the program's own.
 set -euo pipefail
 
-root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
-env_file=$root/.env
+# shellcheck source=scripts/host-settings.sh
+source "$(dirname "${BASH_SOURCE[0]}")/host-settings.sh"
 config_file=$root/config/projects.yml
 key_file=$root/ssh-keys/id_ed25519
 known_hosts=$root/ssh-keys/known_hosts
 gpg_keys=$root/gpg-keys
-compose=(docker compose --env-file "$env_file" -f "$root/deploy/docker-compose.yml")
 
 usage() {
   cat <<'TEXT'
@@ -37,32 +36,11 @@ die() { # message hint
   exit 1
 }
 on_terminal() { [ -t 0 ] && [ -t 1 ]; }
-running() { [ "$(docker inspect -f '{{.State.Running}}' backupctl 2>/dev/null || true)" = true ]; }
 in_container() { docker exec backupctl backupctl "$@"; }
 
-# --- .env: read and written as text, never executed -------------------------------------------------------------------
+# --- .env: the file is replaced whole or not at all ------------------------------------------------------------------
 
-env_in_file() { # name
-  [ -f "$env_file" ] || return 0
-  local line value
-  line=$(grep -E "^[[:space:]]*(export[[:space:]]+)?$1=" "$env_file" | tail -n 1) || return 0
-  value=${line#*=}
-  case $value in
-    \'*\'*) value=${value#\'}; value=${value%%\'*} ;;
-    \"*\"*) value=${value#\"}; value=${value%%\"*} ;;
-    \#*) value= ;;
-    *) value=${value%%[[:space:]]#*}; value=${value%"${value##*[![:space:]]}"} ;;
-  esac
-  printf '%s' "$value"
-}
-
-env_value() { # name default
-  local value=${!1:-}
-  [ -n "$value" ] || value=$(env_in_file "$1")
-  printf '%s' "${value:-${2:-}}"
-}
-
-set_env() { # name value; the file is replaced whole or not at all
+set_env() { # name value
   local name=$1 value=$2 line placed='' new
   case $value in
     *\'* | *$'\n'*) die "the value of $name has a quote or a line break" "write it into $env_file by hand" ;;
@@ -261,9 +239,7 @@ setup() {
     cp "$root/deploy/projects.example.yml" "$config_file"
     die "there was no config/projects.yml; an example is there now" "describe your projects in it, then run setup again: it goes on here"
   fi
-  local network
-  network=$(env_value BACKUPCTL_NETWORK backupctl-network)
-  docker network inspect "$network" >/dev/null 2>&1 || docker network create "$network" >/dev/null
+  make_network || die "the network $(env_value BACKUPCTL_NETWORK backupctl-network) could not be created"
   "${compose[@]}" build || die "the image was not built" "docs/setup.md names every build argument"
   "${compose[@]}" run --rm --no-deps -T backupctl config validate || die "the configuration is not valid" "correct config/projects.yml and .env, then run setup again"
   "${compose[@]}" up -d --wait || die "the containers did not become healthy" "scripts/backupctl-manage.sh logs"
@@ -285,9 +261,8 @@ verdict() { # text hint command...
   if "$@" >/dev/null 2>&1; then pass "$text"; else fail "$text" "$hint"; fi
 }
 closed_to_others() { [ -f "$1" ] && [ -z "$(find "$1" -perm /077)" ]; }
-valid_yaml() {
-  if running; then in_container config validate; else "${compose[@]}" run --rm --no-deps -T backupctl config validate; fi
-}
+# In a container of its own: the one that runs has the .env of its start.
+valid_yaml() { "${compose[@]}" run --rm --no-deps -T backupctl config validate; }
 
 # The variables of the file; not those of comments, of hooks (the shell's own) and of a literal $${NAME}.
 named_variables() {
@@ -342,7 +317,7 @@ check() {
   check_settings
   if [ ! -f "$config_file" ]; then fail "config/projects.yml exists" "cp deploy/projects.example.yml config/projects.yml"; else
     pass "config/projects.yml exists"
-    verdict "config/projects.yml is valid" "docker exec backupctl backupctl config validate names each problem" valid_yaml
+    verdict "config/projects.yml is valid" "docker compose --env-file .env -f deploy/docker-compose.yml run --rm --no-deps backupctl config validate names each problem" valid_yaml
   fi
   if [ -z "$(box_host)" ]; then skip "SSH: no storage box is set"; else
     verdict "SSH key exists at ssh-keys/id_ed25519" "scripts/backupctl-manage.sh setup" test -f "$key_file"
@@ -371,10 +346,8 @@ update() {
   need_docker
   [ -f "$env_file" ] || die ".env does not exist" "scripts/backupctl-manage.sh setup"
   git -C "$root" pull --ff-only || die "the newest version could not be pulled" "commit or stash local changes, then run update again"
-  "${compose[@]}" build --pull || die "the image was not built, what runs was left alone"
-  # Before the restart, with the new program: a migration that fails leaves the old one running.
-  "${compose[@]}" run --rm -T backupctl db migrate || die "the state store was not migrated, what runs was left alone" "docker exec backupctl backupctl db status"
-  "${compose[@]}" up -d --wait || die "the containers did not become healthy" "scripts/backupctl-manage.sh logs"
+  # The newer script, if there is one: it builds, migrates and goes back where the new program does not start.
+  "$root/scripts/deploy.sh" --update || exit
   say "updated"
 }
 

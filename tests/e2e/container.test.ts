@@ -1,5 +1,5 @@
-// The compose file of deploy/, brought up for real: an engine of its own, an image made from the compiled binary and
-// programs of this machine, and Debian's PostgreSQL in the place of the official image.
+// The compose files of deploy/, brought up for real: an engine of its own, an image made from the compiled binary and
+// programs of this machine, and Debian's servers in the places of the official images.
 
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { chownSync, existsSync } from "node:fs";
@@ -7,28 +7,17 @@ import { cp, mkdir, mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promi
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { binaryPath } from "../support/binary.ts";
-import { engineRefusal, importInstalled, startDockerEngine, type DockerEngine } from "../support/docker-engine.ts";
+import { buildImages, copyDeployment } from "../support/container-images.ts";
+import { engineRefusal, startDockerEngine, type DockerEngine } from "../support/docker-engine.ts";
 import { needs } from "../support/requirement.ts";
-import { findTool, toolPath } from "../support/tools.ts";
+import { toolPath } from "../support/tools.ts";
 
 const source = join(import.meta.dir, "../..");
 const refusal = engineRefusal();
-const parts = [toolPath("dockerd"), toolPath("restic"), binaryPath];
+const parts = [toolPath("dockerd"), toolPath("restic"), toolPath("mysqld"), binaryPath];
 const testContainer = needs(...parts);
 /** Else its tests are left out by name, and there is nothing to start for them. */
 const complete = parts.every((path) => existsSync(path)) || process.env["CI"] === "true";
-
-const postgresEntrypoint = `#!/bin/bash
-set -eu
-bin=$(echo /usr/lib/postgresql/*/bin)
-if [ ! -s "$PGDATA/PG_VERSION" ]; then
-  printf '%s' "$POSTGRES_PASSWORD" >/tmp/password
-  "$bin/initdb" -U "$POSTGRES_USER" --pwfile=/tmp/password --auth-host=scram-sha-256 --no-sync -E UTF8 --locale=C >/dev/null
-  echo 'host all all all scram-sha-256' >>"$PGDATA/pg_hba.conf"
-  echo "create database \\"$POSTGRES_DB\\"" | "$bin/postgres" --single -j postgres >/dev/null
-fi
-exec "$bin/postgres" -c listen_addresses='*' -c unix_socket_directories=/tmp -c jit=off
-`;
 
 // A system that cannot run an engine is told by this test's name; what setup can bring and did not, is missed as ever.
 const where = refusal === undefined ? "" : ` (this alone: ${refusal})`;
@@ -63,64 +52,8 @@ if (refusal === undefined)
       if (!complete) return;
       folder = await mkdtemp(join(tmpdir(), "backupctl-compose-"));
       engine = await startDockerEngine();
-      const packages = [
-        "bash",
-        "dash",
-        "coreutils",
-        "findutils",
-        "grep",
-        "sed",
-        "passwd",
-        "login",
-        "libc-bin",
-        "postgresql-15",
-        "openssh-client",
-        "tzdata",
-      ];
-      const tools = [
-        findTool("restic")!.replace(/\/usr\/bin\/restic$/, ""),
-        join(findTool("docker")!, "../tini-static"),
-      ];
-      await importInstalled(engine, "parts", packages, tools);
-
-      await mkdir(join(folder, "dist"));
-      for (const name of ["deploy", "scripts", ".dockerignore"])
-        await cp(join(source, name), join(folder, name), { recursive: true });
-      await cp(binaryPath, join(folder, "dist/backupctl"));
-      await mkdir(join(folder, "stand-ins"));
-      await writeFile(join(folder, "stand-ins/entrypoint"), postgresEntrypoint, { mode: 0o755 });
-      const programs = `FROM parts\nRUN mkdir -p -m 1777 /tmp /run && mkdir -p /usr/local/bin && ln -s ${tools[1]} /usr/local/bin/tini && ln -s ${findTool("restic")} /usr/local/bin/restic\n`;
-      await writeFile(join(folder, "stand-ins/local-programs"), programs);
-      const server =
-        "FROM local-programs\nRUN useradd --uid 999 server && install -d -o 999 -m 0700 /var/lib/postgresql/data\nENV PGDATA=/var/lib/postgresql/data\n" +
-        'ENV PATH=/usr/lib/postgresql/15/bin:/usr/bin:/bin\nCOPY entrypoint /entrypoint\nUSER server\nENTRYPOINT ["/entrypoint"]\n';
-      await writeFile(join(folder, "stand-ins/postgres"), server);
-      for (const name of ["local-programs", "postgres"])
-        await engine.mustDocker(
-          "build",
-          "-q",
-          "--network",
-          "none",
-          "-t",
-          name,
-          "-f",
-          join(folder, "stand-ins", name),
-          join(folder, "stand-ins"),
-        );
-
-      const build = ["--build-arg", "BINARY=prebuilt", "--build-arg", "PROGRAMS=local-programs"];
-      await engine.mustDocker(
-        "build",
-        "-q",
-        "--network",
-        "none",
-        "-t",
-        "backupctl",
-        "-f",
-        join(folder, "deploy/Dockerfile"),
-        ...build,
-        folder,
-      );
+      await copyDeployment(folder);
+      await buildImages(engine, folder, true);
 
       const settings = {
         APP_PORT: "3100",
@@ -257,4 +190,188 @@ if (refusal === undefined)
       },
       120_000,
     );
+
+    describe("deploy/docker-compose.companion.yml", () => {
+      const companion = (...args: string[]): Promise<string> => {
+        const file = join(folder, "deploy/docker-compose.companion.yml");
+        return engine.mustDocker("compose", "--env-file", join(folder, "companion.env"), "-f", file, ...args);
+      };
+      const beside = (...args: string[]) => engine.docker("exec", "companion-db-backup-1", "backupctl", ...args);
+      const client = "exec -e PGPASSWORD=pg-canary companion-postgres-1 psql -h 127.0.0.1 -U myapp -qAt -c".split(" ");
+      const sql = (statement: string, database = "myapp"): Promise<string> =>
+        engine.mustDocker(...client, statement, database);
+
+      beforeAll(async () => {
+        if (!complete) return;
+        const settings = {
+          COMPOSE_PROJECT_NAME: "companion",
+          POSTGRES_IMAGE: "postgres",
+          MYSQL_IMAGE: "mysql",
+          MYAPP_DB_PASSWORD: "pg-canary",
+          USERS_DB_PASSWORD: "my-canary",
+          ENCRYPTION_KEY: "b".repeat(48),
+        };
+        const lines = Object.entries(settings).map(([name, value]) => `${name}=${value}\n`);
+        await writeFile(join(folder, "companion.env"), lines.join(""));
+        await companion("up", "-d", "--wait");
+        for (let i = 0; (await beside("test", "--json")).exitCode !== 0 && i < 60; i++) await Bun.sleep(1000);
+        await sql("create table t as select generate_series(1, 1000) i");
+      }, 180_000);
+
+      testContainer("comes up healthy, as a user without rights, with its state in the volume", async () => {
+        const format = "{{.State.Health.Status}} {{.Config.User}} {{.HostConfig.CapDrop}}";
+        const state = await engine.mustDocker("inspect", "-f", format, "companion-db-backup-1");
+        expect(state.trim()).toBe("healthy 10001:10001 [ALL]");
+        const { stdout } = await engine.docker(
+          "exec",
+          "companion-db-backup-1",
+          "stat",
+          "-c",
+          "%u:%g %a",
+          "/app/data/db/app.db",
+        );
+        expect(stdout.trim()).toBe("10001:10001 600");
+      });
+
+      testContainer(
+        "backs up both databases into the volume, verifies, and restores",
+        async () => {
+          expect(await beside("run", "--all")).toMatchObject({ exitCode: 0 });
+          for (const project of ["myapp", "users"]) {
+            expect(await beside("verify", project, "latest")).toMatchObject({ exitCode: 0 });
+            const { stdout } = await engine.docker(
+              "exec",
+              "companion-db-backup-1",
+              "find",
+              `/app/data/backups/${project}`,
+              "-name",
+              "*.manifest.json",
+            );
+            expect(stdout.trim().split("\n")).toHaveLength(1);
+          }
+          expect(await beside("verify", "myapp", "latest", "--level", "restore")).toMatchObject({ exitCode: 0 });
+          expect(await beside("restore", "myapp", "latest", "--into-database", "myapp_check")).toMatchObject({
+            exitCode: 0,
+          });
+          expect((await sql("select count(*) from t", "myapp_check")).trim()).toBe("1000");
+        },
+        90_000,
+      );
+
+      testContainer(
+        "keeps every backup when the stack is taken down and made anew",
+        async () => {
+          const before = await beside("snapshots", "myapp", "--json");
+          await companion("stop", "db-backup");
+          const code = await engine.mustDocker("inspect", "-f", "{{.State.ExitCode}}", "companion-db-backup-1");
+          expect(code.trim()).toBe("0");
+          await companion("down");
+          await companion("up", "-d", "--wait");
+          const after = await beside("snapshots", "myapp", "--json");
+          expect(JSON.parse(after.stdout).backups).toHaveLength(1);
+          expect(after.stdout).toBe(before.stdout);
+          expect(await beside("verify", "myapp", "latest")).toMatchObject({ exitCode: 0 });
+        },
+        120_000,
+      );
+    });
+
+    describe("scripts/backupctl-manage.sh", () => {
+      /** A checkout in a place whose name a careless script trips over. */
+      let host = "";
+      const manage = async (...args: string[]) => {
+        const child = Bun.spawn([join(host, "scripts/backupctl-manage.sh"), ...args], {
+          env: { ...engine.env, LANG: "C.UTF-8" },
+          stdin: "ignore",
+          stdout: "pipe",
+          stderr: "pipe",
+        });
+        const [stdout, stderr] = await Promise.all([child.stdout.text(), child.stderr.text(), child.exited]);
+        return { exitCode: child.exitCode, output: stdout + stderr };
+      };
+      const runningImage = async (): Promise<string> =>
+        (await engine.mustDocker("inspect", "-f", "{{.Image}} {{.State.Health.Status}}", "backupctl")).trim();
+
+      beforeAll(async () => {
+        if (!complete) return;
+        await compose("down", "--volumes");
+        host = join(folder, `it's a "host"`);
+        await mkdir(host);
+        await copyDeployment(host);
+        const args = "{ BINARY: prebuilt, PROGRAMS: local-programs }";
+        await writeFile(
+          join(host, "deploy/docker-compose.override.yml"),
+          `services: { backupctl: { build: { network: none, args: ${args} } } }\n`,
+        );
+        const settings = `BACKUPCTL_DATA='${join(folder, "its data")}'\nAUDIT_DB_IMAGE=postgres\nHEALTH_DISK_MIN_FREE_GB=0\n`;
+        const general = await readFile(join(source, "deploy/.env.example"), "utf8");
+        await writeFile(join(host, ".env"), general + settings);
+        await mkdir(join(host, "config"));
+        await cp(join(folder, "config/projects.yml"), join(host, "config/projects.yml"));
+      }, 60_000);
+
+      testContainer(
+        "sets up, also a second time, and every command answers",
+        async () => {
+          expect(await manage("setup")).toMatchObject({ exitCode: 0, output: expect.stringContaining("vault: made") });
+          expect(await manage("setup")).toMatchObject({
+            exitCode: 0,
+            output: expect.stringContaining("vault: exists"),
+          });
+          expect(await manage("check")).toMatchObject({ exitCode: 0, output: expect.stringContaining("all passed") });
+          expect(await backupctl("run", "--all")).toMatchObject({ exitCode: 0 });
+          expect(await manage("status")).toMatchObject({ exitCode: 0, output: expect.stringContaining("succeeded") });
+          expect(await manage("backup-dir")).toMatchObject({
+            exitCode: 0,
+            output: expect.stringContaining("its data/archive"),
+          });
+          expect(await manage("logs", "--tail", "50")).toMatchObject({
+            exitCode: 0,
+            output: expect.stringContaining("schedules"),
+          });
+          expect((await manage("shell")).exitCode).toBe(0);
+        },
+        180_000,
+      );
+
+      testContainer(
+        "deploys a configuration that names a variable which is new in .env",
+        async () => {
+          const config = await readFile(join(host, "config/projects.yml"), "utf8");
+          await writeFile(join(host, "config/projects.yml"), config.replaceAll("AUDIT_DB_PASSWORD", "SAME_PASSWORD"));
+          expect(await manage("deploy")).toMatchObject({
+            exitCode: 1,
+            output: expect.stringContaining("nothing was changed"),
+          });
+          const settings = await readFile(join(host, ".env"), "utf8");
+          const password = /^AUDIT_DB_PASSWORD=(.*)$/m.exec(settings)![1]!;
+          await writeFile(join(host, ".env"), `${settings}SAME_PASSWORD=${password}\n`);
+          expect(await manage("check")).toMatchObject({ exitCode: 0 });
+          const deployed = await manage("deploy");
+          expect(deployed).toMatchObject({ exitCode: 0, output: expect.stringContaining("deployed successfully") });
+          expect(await backupctl("run", "archive")).toMatchObject({ exitCode: 0 });
+        },
+        120_000,
+      );
+
+      testContainer(
+        "goes back to what ran when the new version does not start",
+        async () => {
+          const before = await runningImage();
+          await writeFile(
+            join(host, "dist/backupctl"),
+            '#!/bin/bash\n[ "$1" = config ] || { echo boom >&2; exit 1; }\n',
+          );
+          const outcome = await manage("deploy");
+          expect(outcome.output).toContain("boom");
+          expect(outcome).toMatchObject({
+            exitCode: 1,
+            output: expect.stringContaining("the new version did not start, the one before it runs"),
+          });
+          expect(await runningImage()).toBe(before);
+          expect(await manage("status")).toMatchObject({ exitCode: 0, output: expect.stringContaining("succeeded") });
+        },
+        180_000,
+      );
+    });
   });

@@ -124,7 +124,7 @@ describe("backupctl-manage check", () => {
     [
       "the configuration is wrong",
       "config/projects.yml is valid",
-      (host) => host.answer({ call: "exec*config validate", exitCode: 3 }, ...runningContainer),
+      (host) => host.answer({ call: "compose*config validate", exitCode: 3 }, ...runningContainer),
     ],
     [
       ".env can be read by others",
@@ -190,10 +190,13 @@ describe("deploy", () => {
     const { exitCode, output } = await host.deploy();
     expect(output).toContain("=== backupctl deployed successfully ===");
     expect(exitCode).toBe(0);
-    const calls = (await host.calls()).filter((call) => !/^(inspect|info|compose version|network)/.test(call));
+    const calls = (await host.calls()).filter(
+      (call) => !/^(inspect|image inspect|info|port|compose version|network)/.test(call),
+    );
     expect(calls.map((call) => call.replace(/.*docker-compose\.yml /, "compose "))).toEqual([
-      "exec backupctl backupctl config validate",
+      "compose run --rm --no-deps -T backupctl config validate",
       "compose build",
+      "compose run --rm --no-deps -T backupctl config validate",
       "compose up -d",
       "exec backupctl backupctl health",
     ]);
@@ -210,13 +213,74 @@ describe("deploy", () => {
   testHost("changes nothing while the configuration is wrong", async () => {
     await using host = await readyHost();
     await host.answer(
-      { call: "exec*config validate", exitCode: 3, prints: "projects.yml:3:5: wrong" },
+      { call: "compose*config validate", exitCode: 3, prints: "projects.yml:3:5: wrong" },
       ...runningContainer,
     );
     const { exitCode, output } = await host.deploy();
     expect(exitCode).toBe(1);
     expect(output).toContain("nothing was changed");
+    expect((await host.calls()).filter((call) => / (build|up|exec)\b/.test(call))).toEqual([]);
+  });
+
+  testHost("makes the network before anything uses it, by the name that .env gives it", async () => {
+    await using host = await readyHost();
+    await host.write(".env", `${environment}export BACKUPCTL_NETWORK='shop net'\n`);
+    await host.answer({ call: "network inspect*", exitCode: 1 }, ...runningContainer);
+    expect((await host.deploy()).exitCode).toBe(0);
+    const calls = await host.calls();
+    const made = calls.indexOf("network create shop net");
+    expect(made).toBeGreaterThanOrEqual(0);
+    expect(calls.findIndex((call) => / (run|up) /.test(call))).toBeGreaterThan(made);
+  });
+
+  testHost("changes nothing while another program has the port", async () => {
+    using other = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data() {} } });
+    await using host = await readyHost({ APP_PORT: `${other.port}` });
+    await host.answer(...runningContainer);
+    expect(await host.deploy()).toMatchObject({
+      exitCode: 1,
+      output: expect.stringContaining(`port ${other.port} of this machine is taken, nothing was changed`),
+    });
     expect((await host.calls()).filter((call) => / (build|up|run) /.test(call))).toEqual([]);
+    await host.answer({ call: "port backupctl", prints: `3100/tcp -> 127.0.0.1:${other.port}` }, ...runningContainer);
+    expect((await host.deploy()).exitCode).toBe(0);
+  });
+
+  testHost("starts the image of before again when the new one does not become healthy", async () => {
+    await using host = await readyHost({ DEPLOY_HEALTH_WAIT_SECONDS: "1" });
+    const ids = [
+      { call: "inspect*{{.Image}}*", prints: "sha256:old" },
+      { call: "inspect*{{.Config.Image}}*", prints: "backupctl" },
+      { call: "image inspect*", prints: "sha256:new" },
+    ];
+    await host.answer(...ids, { call: "inspect*", prints: "unhealthy" });
+    expect(await host.deploy()).toMatchObject({
+      exitCode: 1,
+      output: expect.stringContaining("neither the new version nor the one before it starts"),
+    });
+    const calls = (await host.calls()).map((call) => call.replace(/.*docker-compose\.yml /, "compose "));
+    expect(calls.slice(calls.indexOf("compose up -d"))).toEqual(
+      expect.arrayContaining(["tag sha256:old backupctl", "compose up -d --no-build"]),
+    );
+    await host.answer({ call: "image inspect*", prints: "sha256:old" }, ...ids, {
+      call: "inspect*",
+      prints: "unhealthy",
+    });
+    expect(await host.deploy()).toMatchObject({
+      exitCode: 1,
+      output: expect.stringContaining("the container is unhealthy"),
+    });
+    expect((await host.calls()).filter((call) => call.startsWith("tag "))).toEqual([]);
+  });
+
+  testHost("adds this host's own compose file where there is one", async () => {
+    await using host = await readyHost();
+    await host.write("deploy/docker-compose.override.yml", "services: {}\n");
+    await host.answer(...runningContainer);
+    expect((await host.deploy()).exitCode).toBe(0);
+    const built = (await host.calls()).find((call) => call.endsWith(" build"));
+    expect(built).toContain("docker-compose.yml -f ");
+    expect(built).toContain("deploy/docker-compose.override.yml build");
   });
 
   testHost("starts nothing when the first image finds the configuration wrong", async () => {
@@ -289,9 +353,15 @@ describe("backupctl-manage update", () => {
     expect(await host.run("update")).toMatchObject({ exitCode: 0, output: expect.stringContaining("updated") });
     expect(
       (await host.calls())
-        .filter((call) => call.includes("-f "))
+        .filter((call) => call.includes("docker-compose.yml "))
         .map((call) => call.replace(/.*docker-compose\.yml /, "")),
-    ).toEqual(["build --pull", "run --rm -T backupctl db migrate", "up -d --wait"]);
+    ).toEqual([
+      "run --rm --no-deps -T backupctl config validate",
+      "build --pull",
+      "run --rm --no-deps -T backupctl config validate",
+      "run --rm -T backupctl db migrate",
+      "up -d",
+    ]);
   });
 
   testWithGit("does not restart when the migration fails", async () => {

@@ -65,7 +65,7 @@ export async function openManagedHost(env: Readonly<Record<string, string>> = {}
   const dataPath = join(folder, "data");
   const rules = join(folder, "docker");
   await mkdir(join(root, "scripts"), { recursive: true });
-  for (const name of ["deploy", "scripts/deploy.sh", "scripts/backupctl-manage.sh"])
+  for (const name of ["deploy", "scripts/deploy.sh", "scripts/backupctl-manage.sh", "scripts/host-settings.sh"])
     await cp(join(source, name), join(root, name), { recursive: true });
   await mkdir(rules);
   await mkdir(join(folder, "bin"));
@@ -76,6 +76,8 @@ export async function openManagedHost(env: Readonly<Record<string, string>> = {}
     LANG: "C.UTF-8",
     FAKE_DOCKER: rules,
     BACKUPCTL_DATA: dataPath,
+    // A port that nothing listens on, whatever else runs here.
+    APP_PORT: "1",
     ...env,
   };
 
