@@ -5,6 +5,8 @@ import { readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
 import { binaryPath } from "../support/binary.ts";
+import { listLocks } from "../support/foreign-restic.ts";
+import { startHookReceiver } from "../support/hook-receiver.ts";
 import type { BackupsJson, RunsJson } from "../support/world.ts";
 import {
   openResticWorld,
@@ -108,13 +110,18 @@ describe("a repository that cannot take the backup", () => {
   );
 });
 
-describe("killed in the middle of a backup to a repository", () => {
+describe.concurrent("killed in the middle of a backup to a repository", () => {
   for (const point of resticPoints) {
     const mode = point.startsWith("sync.") ? "separate" : "combined";
     testWithRestic(
       `in mode ${mode} at ${point}: what is listed is whole, and the next run succeeds`,
       async () => {
-        await using world = await openResticWorld({ mode, project: { retention: { keep_last: 1 } } });
+        await using receiver = startHookReceiver("canary-recovery-hook");
+        const channel = { type: "webhook", on: ["failure"], config: { url: receiver.url } };
+        await using world = await openResticWorld({
+          mode,
+          project: { retention: { keep_last: 1 }, notification: channel },
+        });
         const first = (await world.json<RunsJson>("run", "shop")).runs[0]!.backupId!;
         await Bun.sleep(1_050);
         const killed = await world.runFromSource({ BACKUPCTL_CRASH_AT: point }, "run", "shop");
@@ -127,6 +134,9 @@ describe("killed in the middle of a backup to a repository", () => {
         }
         await Bun.sleep(1_050);
         expect(await world.run("run", "shop")).toMatchObject({ exitCode: 0 });
+        expect(receiver.accepted.map(({ event }) => event)).toEqual(["backup_failed"]);
+        expect(listLocks(world.repositoryPath)).toEqual([]);
+        expect(await readdir(join(world.dir, "base", ".tmp")).catch(() => [])).toEqual([]);
       },
       limitMs,
     );
@@ -217,33 +227,6 @@ testWithRestic(
     await writeFile(path, whole);
     expect(await world.run("verify", "shop", "latest", "--level", "checksum")).toMatchObject({ exitCode: 0 });
     expect(await world.run("storage", "check", "shop-restic")).toMatchObject({ exitCode: 0 });
-  },
-  limitMs,
-);
-
-testWithRestic(
-  "two projects share a repository, and neither sees nor prunes the other's backups",
-  async () => {
-    await using world = await openResticWorld();
-    const restic = { repository: world.repositoryPath, password: "${RESTIC_SECRET}" };
-    const common = { assets: { paths: [world.uploadsPath] }, retention: { keep_last: 1 }, storage: ["vault"] };
-    await world.configure({
-      file: {
-        storage: [{ name: "vault", type: "restic", restic }],
-        projects: [
-          { name: "shop", database: { type: "sqlite", path: world.databasePath }, ...common },
-          { name: "shop-two", ...common },
-        ],
-      },
-    });
-    for (const name of ["shop", "shop-two", "shop-two"]) {
-      expect(await world.run("run", name)).toMatchObject({ exitCode: 0 });
-      await Bun.sleep(1_050);
-    }
-    expect((await world.json<BackupsJson>("snapshots", "shop")).backups.length).toBe(1);
-    expect((await world.json<BackupsJson>("snapshots", "shop-two")).backups.length).toBe(1);
-    expect((await world.snapshots()).length).toBe(2);
-    expect(await world.run("restore", "shop-two", "latest", join(world.dir, "out"))).toMatchObject({ exitCode: 0 });
   },
   limitMs,
 );
