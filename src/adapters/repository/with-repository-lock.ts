@@ -64,7 +64,7 @@ export function withRepositoryLock(
       shared("restore", signal, () => repository.restore(id, target, options, signal)),
     stats: (signal) => shared("stats", signal, () => repository.stats(signal)),
     passThrough(args, signal) {
-      const command = args.find((argument) => !argument.startsWith("-")) ?? "restic";
+      const command = commandOf(args);
       const work = (): Promise<number> => repository.passThrough(args, signal);
       // Its own purpose is to look at locks: it must not wait for one.
       if (command === "unlock" || args.includes("--help")) return work();
@@ -72,4 +72,13 @@ export function withRepositoryLock(
     },
     [Symbol.asyncDispose]: () => repository[Symbol.asyncDispose](),
   };
+}
+
+/**
+ * An option before the command may have a value, which looks like a command. A word that needs the repository for itself is
+ * taken for the command wherever it stands: to wait too often harms less than to go on beside a prune.
+ */
+function commandOf(args: readonly string[]): string {
+  const special = args.find((argument) => exclusiveCommands.has(argument) || argument === "unlock");
+  return special ?? args.find((argument) => !argument.startsWith("-")) ?? "restic";
 }
