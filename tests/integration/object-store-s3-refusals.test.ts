@@ -31,6 +31,13 @@ describe("an S3 store that cannot be reached", () => {
     await expect(listed(store)).rejects.toMatchObject(unreachable);
   });
 
+  test("a refusal without a word is told by its status", async () => {
+    await using rig = await openS3Rig();
+    rig.server.setFaults([{ on: "HeadObject", times: always, do: "error", status: 403, code: "AccessDenied" }]);
+    const told = `looking for ${key} in ${rig.store.location} failed: HTTP 403`;
+    await expect(rig.store.find(key, signal)).rejects.toMatchObject({ code: "storage_auth_failed", message: told });
+  });
+
   test("an unknown host is storage_unreachable", async () => {
     await using rig = await openS3Rig();
     const store = openStoreOn(rig.server, { endpoint: "http://no-such-host.invalid:9000" });

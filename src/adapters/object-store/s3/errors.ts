@@ -117,9 +117,9 @@ export function isNoConnection(error: unknown): boolean {
 export function translateS3Error(error: unknown, what: string, location: string): unknown {
   if (error instanceof AppError) return error;
   const { code, status } = failureOf(error);
-  const told = [code, status === undefined || code === String(status) ? "" : `HTTP ${status}`]
-    .filter(Boolean)
-    .join(", ");
+  // The answer to a HEAD has no body that could tell a code: the SDK calls that Unknown.
+  const named = status !== undefined && /^(Unknown|UnknownError|\d+)$/.test(code) ? "" : code;
+  const told = [named, status === undefined ? "" : `HTTP ${status}`].filter(Boolean).join(", ");
   const message = `${what} in ${location} failed: ${told === "" ? "unknown error" : told}`;
   if (fullCodes.has(code) || status === 507) {
     return new AppError("disk_full", message, { hint: "raise the quota or shorten the retention", cause: error });
