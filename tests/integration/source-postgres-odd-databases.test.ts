@@ -116,3 +116,33 @@ test("a database that is read-only by default, a template with a limit, is repla
   }
   expect((await bed.server.listDatabases()).filter((name) => name.startsWith(`${database}_`))).toEqual([]);
 }, 60_000);
+
+test("rows restored alone leave every trigger as it was: off, always or for replicas", async () => {
+  const database = bed.newName();
+  await createTestDatabase(
+    bed.server,
+    database,
+    `CREATE TABLE "t x" (a int) PARTITION BY LIST (a)`,
+    `CREATE TABLE p1 PARTITION OF "t x" FOR VALUES IN (1)`,
+    "CREATE FUNCTION no() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RAISE EXCEPTION ''no''; END'",
+    ...["off", "always", "replica", "on"].map(
+      (name) => `CREATE TRIGGER "${name}'s" BEFORE INSERT ON "t x" FOR EACH ROW EXECUTE FUNCTION no()`,
+    ),
+    "INSERT INTO p1 SELECT 1 WHERE false",
+    "ALTER TABLE p1 DISABLE TRIGGER ALL",
+    "INSERT INTO p1 VALUES (1)",
+    `ALTER TABLE p1 ENABLE TRIGGER "on's"`,
+    `ALTER TABLE p1 ENABLE ALWAYS TRIGGER "always's"`,
+    `ALTER TABLE p1 ENABLE REPLICA TRIGGER "replica's"`,
+    `ALTER TABLE ONLY "t x" ENABLE ALWAYS TRIGGER "always's"`,
+  );
+  const source = bed.source({ database });
+  const taken = await takeDump(source);
+  const states = "SELECT tgrelid::regclass::text AS t, tgname, tgenabled FROM pg_trigger ORDER BY 1, 2";
+  const before = await bed.server.run(database, states);
+  await bed.server.run(database, `TRUNCATE "t x"`);
+  await using target = await source.openTarget({ database, mode: "append", stopConnections: false, signal: never });
+  for (const part of restoreParts(taken)) await target.restore(part, { ...plainRestore, dataOnly: true }, never);
+  expect(await bed.server.run(database, states)).toEqual(before);
+  expect(await bed.server.run(database, `SELECT a FROM "t x"`)).toEqual([{ a: 1 }]);
+}, 60_000);

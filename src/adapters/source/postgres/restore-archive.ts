@@ -20,6 +20,7 @@ import { selectTables } from "./select-entries.ts";
 import { spoolToFile } from "./spool-to-file.ts";
 import { openTmpSpace } from "./tmp-space.ts";
 import { openToolLogin } from "./tool-login.ts";
+import { rememberTriggers } from "./trigger-states.ts";
 import { translateToolExit } from "./tool-error.ts";
 import { collectWarnings } from "./tool-warnings.ts";
 import { openUnpackedDump } from "./unpacked-dump.ts";
@@ -110,6 +111,10 @@ async function runPgRestore(
   }
   if ("file" in input) args.push(`--format=${input.format}`, "--", input.file);
   else args.push("--format=custom");
+  if (options.dataOnly && isSuperuser) {
+    const triggers = await rememberTriggers(place.config, place.database, signal);
+    held.defer(() => triggers.restore());
+  }
   await using tool = spawnTool({
     command: clients.program("pg_restore"),
     args,
