@@ -96,6 +96,15 @@ describe("a backup in a repository", () => {
     expect(world.disk.has("/arrival//out latest null/data/up/a.txt")).toBe(true);
   });
 
+  test("tells what the repository could not bring back as it was", async () => {
+    const world = openWorld({}, { snapshotMode: "separate" });
+    await backUpOnce(world);
+    world.repository("vault").knobs.restoreWarnings = ["/data/up/a.txt: the owner could not be set"];
+    for (const run of [await restore(world, { assets: "original" }), await toFiles(world, "latest", "assets")]) {
+      expect(run).toMatchObject({ status: "succeeded", warnings: ["/data/up/a.txt: the owner could not be set"] });
+    }
+  });
+
   test("gives the dump or the files alone", async () => {
     const world = openWorld();
     await backUpOnce(world);

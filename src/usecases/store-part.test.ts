@@ -56,6 +56,27 @@ test("a part is described by the lengths and hashes of what went in and what cam
   expect(heard.at(-1)).toBe(plain.length);
 });
 
+test("a storage that holds fewer bytes than were written is dropped, and none but such is an error", async () => {
+  const world = openTestDeps();
+  const lying = (name: string): void => {
+    const store = world.store(name);
+    const openWriter = store.openWriter.bind(store);
+    store.openWriter = async (key, options) => {
+      const writer = await openWriter(key, options);
+      return { ...writer, close: async () => ({ ...(await writer.close()), sizeBytes: 3 }) };
+    };
+  };
+  lying("two");
+  const { failures } = await store(world);
+  expect(failures.map(({ name, error }) => [name, error.code])).toEqual([["two", "storage_failed"]]);
+  expect(failures[0]!.error.message).toContain("storage two holds 3 bytes of shop/x.dump.gz, ");
+  lying("one");
+  await expect(store(world, { key: "shop/y.dump.gz" })).rejects.toMatchObject({
+    code: "storage_failed",
+    retryable: true,
+  });
+});
+
 test("memory is given back while a large part passes", async () => {
   const world = openTestDeps();
   let relieved = 0;

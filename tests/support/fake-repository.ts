@@ -43,8 +43,13 @@ export interface FakeRepository extends Repository {
   readonly calls: string[];
   readonly parents: (string | undefined)[];
   readonly disposals: { count: number };
-  /** Warnings of the next backups, and names that they leave out. */
-  readonly knobs: { warnings: readonly string[]; leavesOut: (path: string) => boolean; host: string };
+  /** Warnings of the next backups and restores, and names that backups leave out. */
+  readonly knobs: {
+    warnings: readonly string[];
+    restoreWarnings: readonly string[];
+    leavesOut: (path: string) => boolean;
+    host: string;
+  };
 }
 
 export function openFakeRepository(location: string, disk: FakeDisk, now: () => number): FakeRepository {
@@ -53,7 +58,7 @@ export function openFakeRepository(location: string, disk: FakeDisk, now: () => 
   const calls: string[] = [];
   const parents: (string | undefined)[] = [];
   const disposals = { count: 0 };
-  const knobs: FakeRepository["knobs"] = { warnings: [], leavesOut: () => false, host: "here" };
+  const knobs: FakeRepository["knobs"] = { warnings: [], restoreWarnings: [], leavesOut: () => false, host: "here" };
   let serial = 0;
 
   const strike = (on: RepositoryOperation, after = false): void => {
@@ -164,7 +169,7 @@ export function openFakeRepository(location: string, disk: FakeDisk, now: () => 
         .filter(([name]) => name.startsWith(`${path}/`))
         .map(([name, bytes]) => ({ path: name, kind: "file" as const, sizeBytes: bytes.length }));
     },
-    async restore(id, target, { paths }, signal) {
+    async restore(id, target, { paths, onProgress }, signal) {
       calls.push(`restore ${paths.join(",")}`);
       signal.throwIfAborted();
       strike("restore");
@@ -176,7 +181,8 @@ export function openFakeRepository(location: string, disk: FakeDisk, now: () => 
         filesRestored += 1;
         bytesRestored += bytes.length;
       }
-      return { filesRestored, bytesRestored, warnings: [] };
+      onProgress?.({ bytesDone: bytesRestored, bytesTotal: bytesRestored });
+      return { filesRestored, bytesRestored, warnings: knobs.restoreWarnings };
     },
     async unlock() {},
     stats: async () => ({ snapshots: kept.length, rawBytes: null }),

@@ -81,3 +81,12 @@ test("a staged name is found again, and no storage takes it for its own", () => 
   });
   expect(findManifestPath([`/elsewhere/${stem}.manifest.json`], "other")).toBeUndefined();
 });
+
+test("a path that somebody else wrote with broken escapes is taken as it stands", () => {
+  expect(parseSnapshotTags(["backupctl:assets:/data/%E0%A4"])).toMatchObject({
+    content: { kind: "assets", path: "/data/%E0%A4" },
+  });
+  expect(parseSnapshotTags(["backupctl:assets:/data/50%"])).toMatchObject({
+    content: { kind: "assets", path: "/data/50%" },
+  });
+});

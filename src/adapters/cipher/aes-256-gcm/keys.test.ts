@@ -1,5 +1,6 @@
 // Which key a part is sealed with and opened with, what the key id gives away, and the seal of a manifest.
 
+import { aes256GcmDefinition } from "./definition.ts";
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { randomBytes } from "node:crypto";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
@@ -192,4 +193,11 @@ test("unknown settings are refused", () => {
   expect(Aes256GcmConfig.safeParse({ passwort: "x" }).success).toBe(false);
   expect(Aes256GcmConfig.safeParse({ password: "" }).success).toBe(false);
   expect(Aes256GcmConfig.safeParse({ password: "p", previous_passwords: ["q"] }).success).toBe(true);
+});
+
+test("says where a key comes from: the password wins, then the file, else the installation's own", () => {
+  const origin = (config: object): unknown => aes256GcmDefinition.keyOrigin!(config as never);
+  expect(origin({ password: "p", key_file: "/k" })).toEqual({ kind: "password" });
+  expect(origin({ key_file: "/k" })).toEqual({ kind: "file", path: "/k" });
+  expect(origin({})).toEqual({ kind: "installation" });
 });
