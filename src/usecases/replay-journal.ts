@@ -3,9 +3,9 @@
 
 import type { AuditWrite } from "../domain/run/audit-write.ts";
 import type { JournalEntry } from "../ports/fallback-journal.ts";
-import type { NewNotification } from "../ports/state-store-outbox.ts";
 import type { ReplayOutcome } from "../ports/state-store-recovery.ts";
 import type { Deps } from "./deps.ts";
+import { notificationOf } from "./send-from-journal.ts";
 
 export interface ReplayReport {
   readonly replayed: number;
@@ -49,6 +49,8 @@ async function replayEntry({ state }: Pick<Deps, "state">, entry: JournalEntry):
     return { status: "refused", reason: `the payload of ${entry.id} is no object` };
   }
   if (entry.type === "audit") return state.replay({ id: entry.id, write: entry.payload as AuditWrite });
-  await state.addNotifications([entry.payload as NewNotification]);
+  const notification = notificationOf(entry);
+  if (notification === undefined) return { status: "refused", reason: `the payload of ${entry.id} is no notification` };
+  await state.addNotifications([notification]);
   return { status: "stored" };
 }

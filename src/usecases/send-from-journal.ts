@@ -1,6 +1,7 @@
 // Messages while the state store is down: they wait in the fallback journal, and one process at a time sends them from there.
 
 import { giveUpAfterMs } from "../domain/notification/plan-retry.ts";
+import type { Notice } from "../domain/notification/notice.ts";
 import type { Route } from "../domain/notification/route.ts";
 import type { JournalEntry } from "../ports/fallback-journal.ts";
 import type { NewNotification } from "../ports/state-store-outbox.ts";
@@ -27,6 +28,15 @@ const lockName = "notification-journal";
 
 export function entryOf(payload: NewNotification): Omit<JournalEntry, "timestamp"> {
   return { id: payload.id, type: "notification", payload };
+}
+
+/** Undefined for an entry that holds no message, from another version or by a slip of somebody's hand. */
+export function notificationOf({ payload }: Pick<JournalEntry, "payload">): NewNotification | undefined {
+  const given = (payload ?? {}) as { readonly [Key in keyof NewNotification]?: unknown };
+  const notice = (given.notice ?? {}) as { readonly [Key in keyof Notice]?: unknown };
+  const texts = [given.id, given.channel, notice.id, notice.event, notice.text];
+  const isOne = texts.every((text) => typeof text === "string") && typeof given.createdAt === "number";
+  return isOne ? (payload as NewNotification) : undefined;
 }
 
 /** Keeps the message in the journal until the receiver has it. The problems, for the log. */
@@ -57,9 +67,13 @@ export async function sendFromJournal(deps: DrainDeps, { routes, budgetMs }: Dra
   let sent = 0;
   const givenUp: string[] = [];
   const silent = new Set<string>();
-  for (const { id, type, payload } of (await deps.journal.read()).entries) {
-    if (type !== "notification" || deps.clock.monotonicMs() >= untilMs) continue;
-    const { channel: key, notice, createdAt } = payload as NewNotification;
+  for (const entry of (await deps.journal.read()).entries) {
+    if (entry.type !== "notification" || deps.clock.monotonicMs() >= untilMs) continue;
+    const kept = notificationOf(entry);
+    // The replay sets it aside when the store is there again.
+    if (kept === undefined) continue;
+    const { id } = entry;
+    const { channel: key, notice, createdAt } = kept;
     const route = routes.find((candidate) => candidate.key === key);
     if (route === undefined || silent.has(key)) continue;
     const error = await sendNotice(deps, route.channel, notice);
