@@ -18,7 +18,17 @@ afterAll(async () => {
 });
 
 function gpg(home: string, ...args: string[]): Buffer {
-  const run = Bun.spawnSync(["gpg", "--homedir", home, "--batch", "--no-tty", "--quiet", ...args]);
+  const run = Bun.spawnSync([
+    "gpg",
+    "--homedir",
+    home,
+    "--batch",
+    "--no-tty",
+    "--quiet",
+    "--charset",
+    "utf-8",
+    ...args,
+  ]);
   if (run.exitCode !== 0) throw new Error(run.stderr.toString());
   return run.stdout;
 }
