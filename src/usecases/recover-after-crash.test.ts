@@ -54,6 +54,18 @@ describe("a run that is recorded as running", () => {
     expect((await recover(world)).recovered).toEqual([]);
   });
 
+  test("under our host's name, of another boot, fails by the lock that it left or after minutes of silence", async () => {
+    const world = openTestDeps();
+    const elsewhere: RunOwner = { ...gone, bootId: "another boot" };
+    judge(world, "dead");
+    await leaveRun(world, "r1", { owner: elsewhere });
+    expect((await recover(world)).recovered).toEqual([]);
+    await world.deps.state.updateRun("r1", { heartbeatAt: world.clock.now() - 4 * 60_000 });
+    expect((await recover(world)).recovered).toEqual([]);
+    await world.deps.state.updateRun("r1", { heartbeatAt: world.clock.now() - 6 * 60_000 });
+    expect((await recover(world)).recovered.map(({ id }) => id)).toEqual(["r1"]);
+  });
+
   test("stays when its process is alive", async () => {
     const world = openTestDeps();
     judge(world, "alive");

@@ -10,7 +10,7 @@ import type { Deps } from "./deps.ts";
 import { findDeadRuns } from "./find-dead-runs.ts";
 import { replayJournal } from "./replay-journal.ts";
 
-export type RecoveryDeps = ClearDeps & Pick<Deps, "journal" | "lock" | "judgeOwner" | "announce" | "reach">;
+export type RecoveryDeps = ClearDeps & Pick<Deps, "journal" | "lock" | "judgeOwner" | "owner" | "announce" | "reach">;
 
 export interface RecoveryRequest {
   /** Of the configuration: what is left of them can be removed. */

@@ -3,6 +3,7 @@
 import { isTerminal } from "../domain/run/run.ts";
 import { scheduleKey, type ScheduleEntry } from "../domain/schedule/daemon-schedules.ts";
 import type { SlotRecord } from "../domain/schedule/slot-record.ts";
+import { mayLiveElsewhere } from "./find-dead-runs.ts";
 import { keyOf, type HeldSlot } from "./record-slots.ts";
 import type { SchedulerDeps } from "./scheduler-deps.ts";
 
@@ -55,7 +56,7 @@ async function takeOver(
 async function closeIfOver(deps: SchedulerDeps, record: SlotRecord, isDead: boolean): Promise<void> {
   const run = record.runId === null ? undefined : await deps.state.findRun(record.runId);
   const hasEnded = run !== undefined && isTerminal(run.status);
-  if (!isDead && !hasEnded) return;
+  if (!hasEnded && (!isDead || (run !== undefined && mayLiveElsewhere(deps, run)))) return;
   const outcome = run?.status === "succeeded" || run?.status === "cancelled" ? run.status : "failed";
   const reason = hasEnded ? (run.error?.message ?? null) : "the daemon ended while it ran";
   await deps.state.updateSlot(record, { status: "done", outcome, reason, finishedAt: deps.clock.now() });

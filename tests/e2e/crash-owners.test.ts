@@ -50,10 +50,20 @@ async function openKilled(): Promise<World> {
 }
 
 const self = currentOwner();
+const otherBoot = "11111111-2222-3333-4444-555555555555";
 
 describe("a killed run whose owner", () => {
   const cases: readonly (readonly [string, () => DeadRun, "dead" | "left"])[] = [
-    ["had another boot of this host", () => ({ owner: { bootId: "11111111-2222-3333-4444-555555555555" } }), "dead"],
+    [
+      "had another boot of this host, minutes ago",
+      () => ({ owner: { bootId: otherBoot }, heartbeatAt: Date.now() - hour }),
+      "dead",
+    ],
+    [
+      "has another boot and our host's name, and was heard of just now",
+      () => ({ owner: { bootId: otherBoot } }),
+      "left",
+    ],
     ["had the pid that another process has now", () => ({ owner: { pid: process.pid } }), "dead"],
     ["said that it began in the future", () => ({ heartbeatAt: Date.now() + 365 * 24 * hour }), "dead"],
     ["is a process that lives", () => ({ owner: { pid: self.pid, startTicks: self.startTicks } }), "left"],
