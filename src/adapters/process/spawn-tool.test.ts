@@ -138,3 +138,17 @@ describe.each(modes)("$name", ({ options }) => {
     expect(count()).toBeLessThanOrEqual(before + 2);
   });
 });
+
+test("a program with large input or output is a batch job, and no other", async () => {
+  // Field 41 of stat is the scheduling policy: 0 normal, 3 batch. The pause lets it be set.
+  const tool = (more: Partial<Parameters<typeof spawnTool>[0]>) =>
+    spawnTool({
+      command: "sh",
+      args: ["-c", 'sleep 0.3; cut -d" " -f41 /proc/self/stat'],
+      signal: never,
+      fail,
+      ...more,
+    });
+  expect(await text(tool({}).stdout)).toBe("0\n");
+  expect(await text(tool({ largeOutput: true }).stdout)).toBe("3\n");
+});

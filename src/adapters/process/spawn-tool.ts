@@ -7,6 +7,7 @@ import { existsSync } from "node:fs";
 import type { ByteStream, StreamDigest } from "../../ports/byte-stream.ts";
 import { AppError, toAppError } from "../../domain/error.ts";
 import { openRuntimeInput, openThreadInput, type ToolInput } from "./tool-input.ts";
+import { scheduleAsBatch } from "./schedule-as-batch.ts";
 import { openRuntimeOutput, openThreadOutput, plainReader, type OutputReader, type ToolOutput } from "./tool-output.ts";
 
 export interface ToolExit {
@@ -90,6 +91,8 @@ export function spawnTool(options: ToolOptions): ToolProcess {
   const output = findThreadOutput(options) ?? openRuntimeOutput();
   const input = options.stdin === undefined ? undefined : openInput(options);
   const child = start();
+  const isLarge = (options.largeOutput ?? false) !== false || options.largeInput === true;
+  if (isLarge && child.pid !== undefined) scheduleAsBatch(child.pid);
   input?.started(child);
 
   function start(): ChildProcess {
