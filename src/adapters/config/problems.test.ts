@@ -205,6 +205,14 @@ describe("every problem has its place", () => {
       "give each a name of its own",
     ],
     [
+      "a schedule with the name of what no schedule starts",
+      projectWith("schedules: [{ name: safety, type: daily }]\n"),
+      "6:25",
+      "projects[0].schedules[0].name",
+      'a schedule cannot be called "safety": runs that no schedule started are recorded so',
+      "give it another name",
+    ],
+    [
       "a schedule with a foreign storage",
       projectWith("schedules: [{ type: daily, storage: other }]\n"),
       "6:41",

@@ -10,6 +10,9 @@ import { retentionOf } from "./retention-of.ts";
 /** Name of the schedule that a bare `cron` makes. */
 export const bareScheduleName = "default";
 
+/** What triggers a run when no schedule does: a record could not tell them apart. */
+const takenNames: readonly string[] = ["manual", "safety"];
+
 const usualTimes: Readonly<Record<Exclude<ScheduleType, "custom">, string>> = {
   hourly: "0 * * * *",
   daily: "0 2 * * *",
@@ -49,6 +52,13 @@ export function readSchedules(draft: Draft, request: SchedulesRequest): readonly
         locator.locate(["name"], "value"),
         `the schedule ${quote(schedule.name)} is declared twice`,
         "give each a name of its own",
+      );
+    }
+    if (takenNames.includes(schedule.name)) {
+      draft.problems.error(
+        locator.locate(["name"], "value"),
+        `a schedule cannot be called ${quote(schedule.name)}: runs that no schedule started are recorded so`,
+        "give it another name",
       );
     }
     const named = typeof entry.storage === "string" ? [entry.storage] : (entry.storage ?? []);
