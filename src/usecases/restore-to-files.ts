@@ -139,11 +139,12 @@ async function unpack(
   { manifest, cipher, store }: Opened,
   part: ManifestPart,
 ): Promise<RestoredFile> {
-  const described = manifest.sources.find((source) => source.name === part.source);
+  // A manifest whose part belongs to no source is refused when it is read.
+  const described = manifest.sources.find((source) => source.name === part.source)!;
   const spec = {
     name: part.source,
-    type: described?.type ?? "files",
-    settings: { paths: described?.facts["paths"] ?? [], exclude: [] },
+    type: described.type,
+    settings: { paths: described.facts["paths"] ?? [], exclude: [] },
   };
   const source = await deps.openSource(spec, run.log);
   const { signal } = run;
@@ -154,11 +155,7 @@ async function unpack(
     signal,
   });
   const stream = openPlainPart(deps, { store, backupId: manifest.backupId, part, cipher, signal });
-  const report = await target.restore(
-    { format: part.format, stream, facts: described?.facts ?? {} },
-    fullRestore,
-    signal,
-  );
+  const report = await target.restore({ format: part.format, stream, facts: described.facts }, fullRestore, signal);
   for (const warning of report.warnings) run.warn(warning);
   await target.commit();
   return { path: request.targetPath, format: part.format, plain: true };

@@ -95,9 +95,7 @@ function valueOf(tags: readonly string[], prefix: string): string | null {
 /** Percent signs, commas, control characters, and white space at the ends. */
 function encode(text: string): string {
   return text.replaceAll(/[%,\p{Cc}]|^\s+|\s+$/gu, (found) =>
-    Array.from(found, (character) => encodeURIComponent(character))
-      .map((code) => (code === "," ? "%2C" : code))
-      .join(""),
+    Array.from(found, (character) => encodeURIComponent(character)).join(""),
   );
 }
 
