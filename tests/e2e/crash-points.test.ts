@@ -24,6 +24,8 @@ const backupPoints = [
 
 /** Looped over in notifications.test.ts. */
 const notifyPoints = ["notify.kept", "notify.sent"];
+/** Looped over by state-store-stopped.test.ts. */
+const replayPoints = ["replay.entry_stored"];
 
 describe("killed in the middle of a backup", () => {
   for (const point of backupPoints) {
@@ -116,6 +118,7 @@ test("every crash point of the use cases is looped over", async () => {
           "restore.loaded",
           "restore.committed",
           ...notifyPoints,
+          ...replayPoints,
         ].includes(point),
     ),
   ).toEqual([]);
