@@ -38,6 +38,7 @@ async function tell(
   error: AppError,
 ): Promise<void> {
   const { salvageConfiguration } = await import("../adapters/config/load-configuration.ts");
+  const { openFileLock } = await import("../adapters/lock/file/index.ts");
   const { openFileJournal } = await import("../adapters/fallback-journal/file/index.ts");
   const { sendPastStore } = await import("../usecases/send-from-journal.ts");
   const { env } = process;
@@ -54,13 +55,14 @@ async function tell(
   };
   const notice = describeInvalidConfiguration(failure);
   const journal = openFileJournal({ baseDir: settings.baseDir });
+  const lock = openFileLock({ baseDir: settings.baseDir });
   const openNotifier = async (channel: Route["channel"]) =>
     (await findDefinition(registries.notifiers, "notification", channel.type).load()).open(channel.settings);
   const routes = chooseRoutes(salvaged, project).filter(({ channel }) => hears(channel, notice.event));
   const problems = await Promise.all(
     routes.map((route) => {
       const notification = { id: `${notice.id}@${route.key}`, channel: route.key, notice, createdAt: failure.at };
-      return sendPastStore({ journal, openNotifier }, route, notification);
+      return sendPastStore({ journal, openNotifier, lock }, route, notification);
     }),
   );
   problems.flat().forEach((problem) => terminal.note(`warning: ${problem}`));

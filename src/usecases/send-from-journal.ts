@@ -1,5 +1,6 @@
 // Messages while the state store is down: they wait in the fallback journal, and one process at a time sends them from there.
 
+import { toAppError } from "../domain/error.ts";
 import { giveUpAfterMs } from "../domain/notification/plan-retry.ts";
 import type { Notice } from "../domain/notification/notice.ts";
 import type { Route } from "../domain/notification/route.ts";
@@ -25,6 +26,8 @@ export interface Drained {
 }
 
 const lockName = "notification-journal";
+/** For one message; whoever has the turn longer sends it too. */
+const turnMs = 30_000;
 
 export function entryOf(payload: NewNotification): Omit<JournalEntry, "timestamp"> {
   return { id: payload.id, type: "notification", payload };
@@ -39,9 +42,11 @@ export function notificationOf({ payload }: Pick<JournalEntry, "payload">): NewN
   return isOne ? (payload as NewNotification) : undefined;
 }
 
+export type PastStoreDeps = Pick<Deps, "journal" | "openNotifier" | "lock">;
+
 /** Keeps the message in the journal until the receiver has it. The problems, for the log. */
 export async function sendPastStore(
-  deps: Pick<Deps, "journal" | "openNotifier">,
+  deps: PastStoreDeps,
   { channel }: Route,
   notification: NewNotification,
 ): Promise<readonly string[]> {
@@ -50,11 +55,25 @@ export async function sendPastStore(
     () => true,
     () => false,
   );
-  const error = await sendNotice(deps, channel, notice);
-  if (error === null) await deps.journal.remove([id]).catch(() => {});
-  else
-    return [`channel ${channel.name}: ${error.message}; ${isKept ? "it will be tried again" : "the message is lost"}`];
-  return [];
+  if (!isKept) {
+    const error = await sendNotice(deps, channel, notice);
+    return error === null ? [] : [`channel ${channel.name}: ${error.message}; the message is lost`];
+  }
+  try {
+    await using _turn = await deps.lock.acquireOrWait(lockName, "send a notification", AbortSignal.timeout(turnMs));
+    // Whoever had the turn before may have sent it.
+    if (!(await isWaiting(deps, id))) return [];
+    const error = await sendNotice(deps, channel, notice);
+    if (error !== null) return [`channel ${channel.name}: ${error.message}; it will be tried again`];
+    await deps.journal.remove([id]);
+    return [];
+  } catch (error) {
+    return [`channel ${channel.name}: ${toAppError(error).message}; the message waits in ${deps.journal.location}`];
+  }
+}
+
+async function isWaiting({ journal }: Pick<Deps, "journal">, id: string): Promise<boolean> {
+  return (await journal.read()).entries.some((entry) => entry.id === id);
 }
 
 /** Throws when the journal cannot be read. */

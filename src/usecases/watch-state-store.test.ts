@@ -4,6 +4,7 @@ import type { Alert } from "../domain/alert/alert.ts";
 import { AppError } from "../domain/error.ts";
 import type { Route } from "../domain/notification/route.ts";
 import type { Notice } from "../domain/notification/notice.ts";
+import { sendFromJournal } from "./send-from-journal.ts";
 import { watchStateStore } from "./watch-state-store.ts";
 
 const minute = 60_000;
@@ -30,6 +31,7 @@ function openBed() {
     openNotifier: async () => ({
       type: "webhook",
       async send(notice: Notice) {
+        await Bun.sleep(5);
         if (isDeaf) throw new AppError("notification_failed", "no", { retryable: true });
         sent.push(notice);
       },
@@ -45,6 +47,8 @@ function openBed() {
       await world.clock.advance(minute);
       return watch.look([route]);
     },
+    /** What the daemon does each minute, too. */
+    sendWaiting: () => sendFromJournal(deps, { routes: [route], budgetMs: 1_000 }),
   };
 }
 
@@ -78,4 +82,18 @@ test("what a receiver did not take waits in the journal", async () => {
   expect(await bed.look(true, true)).toHaveLength(1);
   const { entries } = await bed.journal.read();
   expect(entries).toMatchObject([{ type: "notification", payload: { channel: "*/hook", notice: { event: "alert" } } }]);
+});
+
+test("is told once, also when waiting messages are sent at the same moment", async () => {
+  const bed = openBed();
+  await bed.look(true);
+  await Promise.all([
+    bed.look(true),
+    bed.sendWaiting(),
+    Bun.sleep(1).then(bed.sendWaiting),
+    Bun.sleep(3).then(bed.sendWaiting),
+  ]);
+  await bed.sendWaiting();
+  expect(bed.sent).toHaveLength(1);
+  expect((await bed.journal.read()).entries).toEqual([]);
 });

@@ -7,7 +7,7 @@ import { hears, type Route } from "../domain/notification/route.ts";
 import { everyProject } from "../domain/schedule/daemon-schedules.ts";
 import { newAlertId } from "./check-alerts.ts";
 import type { Deps } from "./deps.ts";
-import { sendPastStore } from "./send-from-journal.ts";
+import { sendPastStore, type PastStoreDeps } from "./send-from-journal.ts";
 import { describeAlert } from "./tell-alert.ts";
 
 export interface StateWatch {
@@ -19,7 +19,7 @@ export interface StateWatch {
 const graceMs = 60_000;
 
 export function watchStateStore(
-  deps: Pick<Deps, "clock" | "state" | "journal" | "openNotifier" | "random">,
+  deps: PastStoreDeps & Pick<Deps, "clock" | "state" | "random">,
   log: (alert: Alert) => void,
 ): StateWatch {
   let silentSince: { readonly at: number; readonly monotonicMs: number } | undefined;
