@@ -9,6 +9,8 @@ let floorBytes = 0;
 
 export function relieveMemory(): void {
   const residentBytes = process.memoryUsage.rss();
+  // What was in use then, as for stretching a password, may have been given back since.
+  floorBytes = Math.min(floorBytes, residentBytes);
   if (residentBytes < Math.max(thresholdBytes, floorBytes + growthBytes)) return;
   Bun.gc(true);
   floorBytes = process.memoryUsage.rss();

@@ -31,8 +31,8 @@ export interface CompressedPart extends AsyncDisposable {
 }
 
 const relieveEveryBytes = 8 * 1024 * 1024;
-/** About what one core compresses while another stretches the password. */
-const aheadBytes = 8 * 1024 * 1024;
+/** Half of what one core compresses while another stretches the password; more would be memory that is needed once. */
+const aheadBytes = 4 * 1024 * 1024;
 
 /** Starts at once. */
 export function compressPart(

@@ -1,12 +1,12 @@
 // A PostgreSQL state store whose server is stopped in the middle of a run: the run succeeds, and the store gets its record
 // in order, once, whenever it is back, also when the program is killed while it catches up.
 
-import { afterAll, beforeAll, expect } from "bun:test";
+import { expect } from "bun:test";
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { binaryPath } from "../support/binary.ts";
 import { startHookReceiver } from "../support/hook-receiver.ts";
-import { findServerBinaries, startTestServer, type TestServer } from "../support/postgres-server.ts";
+import { findServerBinaries, startTestServer } from "../support/postgres-server.ts";
 import { needs } from "../support/requirement.ts";
 import { startPostgres, stopPostgres } from "../support/restart-postgres.ts";
 import { startTcpProxy } from "../support/tcp-proxy.ts";
@@ -14,12 +14,6 @@ import { canary, openTestWorld, type RunsJson } from "../support/world.ts";
 
 const installed = await findServerBinaries();
 const test = needs(binaryPath, installed === undefined ? "initdb" : join(installed.binDir, "initdb"));
-let server: TestServer;
-
-beforeAll(async () => {
-  if (installed !== undefined) server = await startTestServer();
-}, 60_000);
-afterAll(() => server?.[Symbol.asyncDispose](), 60_000);
 
 interface JournalLine {
   readonly id: string;
@@ -28,6 +22,7 @@ interface JournalLine {
 }
 
 test("stopped in the middle of a run, killed in the middle of the replay", async () => {
+  await using server = await startTestServer();
   await server.run("postgres", `CREATE ROLE audit LOGIN PASSWORD '${canary}'`, "CREATE DATABASE audit OWNER audit");
   const url = `postgres://audit:${canary}@127.0.0.1:${server.port}/audit`;
   await using world = await openTestWorld({ env: { DATABASE_URL: url } });
@@ -103,6 +98,7 @@ test("stopped in the middle of a run, killed in the middle of the replay", async
 }, 180_000);
 
 test("a network that swallows what is sent holds a run up for a minute or two, and loses nothing", async () => {
+  await using server = await startTestServer();
   await server.run("postgres", `CREATE ROLE mute LOGIN PASSWORD '${canary}'`, "CREATE DATABASE mute OWNER mute");
   await using proxy = await startTcpProxy(server.port);
   const url = `postgres://mute:${canary}@127.0.0.1:${proxy.port}/mute`;
