@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
 import { AppError } from "../../../domain/error.ts";
-import { type ArchiveHead, parseArchiveHead, peekArchive } from "./archive-toc.ts";
+import { type ArchiveHead, openHeadReader, parseArchiveHead, peekArchive } from "./archive-toc.ts";
 import { checkArchive, walkBlocks } from "./archive-walk.ts";
 import { readToEnd } from "./read-to-end.ts";
 
@@ -20,6 +20,7 @@ interface Entry {
   readonly name: string;
   readonly hasData: boolean;
   readonly dependsOn: readonly number[];
+  readonly definition?: string;
 }
 
 /** A head in custom format, as pg_dump of the given format version writes it. */
@@ -30,7 +31,7 @@ function archiveHead(minor: number, entries: readonly Entry[]): Buffer {
   parts.push(text("shöp"), text("15.18"), text("15.18 (Debian)"), int(entries.length));
   for (const entry of entries) {
     parts.push(int(entry.id), int(entry.hasData ? 1 : 0), text("0"), text("0"), text(entry.name), text(entry.kind));
-    parts.push(int(2), text("CREATE x"), text("DROP x"), text(null), text("public"), text(""));
+    parts.push(int(2), text(entry.definition ?? "CREATE x"), text("DROP x"), text(null), text("public"), text(""));
     if (minor >= 14) parts.push(text("heap"));
     if (minor >= 16) parts.push(int(114));
     parts.push(text("owner"), text("false"), ...entry.dependsOn.map((id) => text(String(id))), text(null));
@@ -95,6 +96,41 @@ test("looking at the head gives the whole stream back", async () => {
       expect((await gather(stream)).equals(whole)).toBe(true);
     }),
   );
+});
+
+test("a long table of contents is read once, in whatever pieces it comes, and its definitions are not kept", () => {
+  const definition = "CREATE TABLE x (".padEnd(3000, "y");
+  const many = Array.from({ length: 5000 }, (_, at) => {
+    return { id: at + 1, kind: "TABLE", name: `table ${at}`, hasData: false, dependsOn: [at], definition };
+  });
+  const whole = archiveHead(14, [...many, { ...many[0]!, id: 5001, definition: "z".repeat(5_000_000) }]);
+  const reader = openHeadReader();
+  const startedAt = performance.now();
+  let read: ReturnType<typeof reader.feed>;
+  const reused = Buffer.alloc(700);
+  let at = 0;
+  for (; read === undefined; at += reused.length) {
+    const piece = whole.subarray(at, at + reused.length);
+    piece.copy(reused);
+    read = reader.feed(reused.subarray(0, piece.length));
+  }
+  expect(at).toBeGreaterThanOrEqual(whole.length);
+  expect(read.head.entries).toHaveLength(5001);
+  expect(read.head.entries[4999]).toMatchObject({ dumpId: 5000, name: "table 4999", dependsOn: [4999] });
+  expect(read.head.sizeBytes).toBe(whole.length);
+  expect(JSON.stringify(read.head).length).toBeLessThan(whole.length / 10);
+  expect(performance.now() - startedAt).toBeLessThan(5000);
+});
+
+test("names are read in the encoding that the archive tells", () => {
+  const encoding = { id: 1, kind: "ENCODING", name: "ENCODING", hasData: false, dependsOn: [] };
+  const definition = "SET client_encoding = 'WIN1252';\n";
+  const bytes = archiveHead(14, [
+    { ...encoding, definition },
+    { ...entries[0]!, name: "Gr0sse" },
+  ]);
+  const latin = Buffer.from(bytes.toString("latin1").replace("Gr0sse", "Gr\u00f6sse"), "latin1");
+  expect(parseArchiveHead(latin)?.entries[1]?.name).toBe("Grösse");
 });
 
 test("a complete archive passes the walk, however it is cut into chunks", async () => {

@@ -3,7 +3,7 @@
 
 import { AppError, type ErrorCode } from "../../../domain/error.ts";
 import type { ByteStream } from "../../../ports/byte-stream.ts";
-import { type ArchiveHead, parseArchiveHead } from "./archive-toc.ts";
+import { type ArchiveHead, type HeadReader, openHeadReader } from "./archive-toc.ts";
 
 const dataBlock = 1;
 const largeObjectsBlock = 3;
@@ -102,39 +102,29 @@ export interface ArchiveWatch {
 /** Follows a whole archive, its head included. */
 export function watchArchive(code: ErrorCode, what: string): ArchiveWatch {
   const fail = (gap: string): AppError => new AppError(code, `${what} is not a complete archive: ${gap}`);
+  let reader: HeadReader | undefined = openHeadReader();
   let walk: ArchiveWalk | undefined;
-  let known = true;
-  let parts: Uint8Array[] = [];
-  let [length, triedAt] = [0, 0];
 
-  function readHead(): void {
-    triedAt = length;
-    const bytes = Buffer.concat(parts);
+  function readHead(bytes: Uint8Array): void {
     try {
-      const head = parseArchiveHead(bytes);
-      if (head === undefined) return;
-      walk = walkBlocks(head);
-      walk.feed(bytes.subarray(head.sizeBytes));
+      const read = reader?.feed(bytes);
+      if (read === undefined) return;
+      walk = walkBlocks(read.head);
+      walk.feed(read.rest);
     } catch (error) {
       // A newer format is for pg_restore to judge.
       if (!(error instanceof AppError) || error.code !== "unsupported") throw fail("its head cannot be read");
-      known = false;
     }
-    parts = [];
+    reader = undefined;
   }
 
   return {
     feed(chunk) {
       if (walk !== undefined) walk.feed(chunk);
-      else if (known) {
-        parts.push(new Uint8Array(chunk));
-        length += chunk.length;
-        if (length >= triedAt * 2) readHead();
-      }
+      else if (reader !== undefined) readHead(chunk);
     },
     end() {
-      if (walk === undefined && known && length > 0) readHead();
-      if (!known) return;
+      if (walk === undefined && reader === undefined) return;
       const gap = walk === undefined ? "it ends within its table of contents" : walk.findGap();
       if (gap !== null) throw fail(gap);
     },
