@@ -60,6 +60,7 @@ const forms = {
   files: { stray: { ...placeOptions, ...fromOptions }, words: "a restore to files" },
   place: { stray: { ...fileOptions, ...fromOptions }, words: "a restore into a database or to where the files were" },
   from: { stray: { ...fileOptions, target: "--target", storage: "--storage" }, words: "a restore of a file" },
+  fromToFiles: { stray: placeOptions, words: "a restore of a file to files" },
 } as const;
 
 /** An option of another form would do nothing, and whoever gave it (--table, --schema-only) would think that it did. */

@@ -2,8 +2,8 @@
 // by the lengths and hashes of the bundle's own manifest.
 
 import { AppError } from "../domain/error.ts";
-import type { Manifest, ManifestPart } from "../domain/backup/manifest.ts";
-import { parseManifest } from "../domain/backup/parse-manifest.ts";
+import { manifestFormat, type Manifest, type ManifestPart } from "../domain/backup/manifest.ts";
+import { parseJson, parseManifest } from "../domain/backup/parse-manifest.ts";
 import type { Project } from "../domain/project/project.ts";
 import type { ByteStream } from "../ports/byte-stream.ts";
 import type { Deps } from "./deps.ts";
@@ -18,11 +18,19 @@ export async function readBundleManifest(
 ): Promise<Manifest> {
   const bundle = await deps.openBundle(file, project, signal);
   await bundle.close();
+  const written = readJsonOf(bundle.manifestText, file);
+  if ((written as { format?: unknown } | null)?.format === manifestFormat) return parseManifest(bundle.manifestText);
+  throw new AppError("unsupported", `${file} is a bundle of another program`, {
+    hint: "unpack it with tar -xzf and restore the dump in its database directory with --from",
+  });
+}
+
+function readJsonOf(manifestText: string, file: string): unknown {
   try {
-    return parseManifest(bundle.manifestText);
+    return parseJson(manifestText);
   } catch (error) {
-    throw new AppError("unsupported", `${file} is a bundle of another program`, {
-      hint: "unpack it with tar -xzf and restore the dump in its database directory with --from",
+    throw new AppError("backup_corrupt", `the manifest in ${file} is damaged`, {
+      hint: "export the backup again, or take another copy of the file",
       cause: error,
     });
   }

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { gzipSync } from "node:zlib";
+import { gunzipSync, gzipSync } from "node:zlib";
 import { AppError } from "../domain/error.ts";
 import type { Run } from "../domain/run/run.ts";
 import { openTestDeps, type TestDeps, type TestDepsOptions } from "../../tests/support/fake-deps.ts";
@@ -21,7 +21,7 @@ async function restore(world: TestDeps, changes: Partial<RestoreFileRequest> = {
   return restoreFile(world.deps, {
     file,
     project: world.project,
-    into,
+    into: [into],
     targetPath: null,
     strictSniff: false,
     allowSql: false,
@@ -71,10 +71,10 @@ describe("a file into a database", () => {
     const run = await restore(world);
     expect(run.status).toBe("succeeded");
     expect(run.warnings).toEqual([`${file} has the layers [gzip], project shop writes [aes-256-gcm, gzip]`]);
-    const strict = await restore(world, { strictSniff: true, into: { ...into, database: "other" } });
+    const strict = await restore(world, { strictSniff: true, into: [{ ...into, database: "other" }] });
     expect(strict).toMatchObject({ status: "failed", error: { code: "unsupported" } });
     world.project = { ...world.project, encryption: null, compression: { algorithm: "none", level: 0 } };
-    expect((await restore(world, { into: { ...into, database: "third" } })).warnings.length).toBe(1);
+    expect((await restore(world, { into: [{ ...into, database: "third" }] })).warnings.length).toBe(1);
   });
 
   test("is refused when something is there; with agreement a safety backup is made first", async () => {
@@ -106,7 +106,7 @@ describe("a file into a database", () => {
   test("must be of the database's kind", async () => {
     const world = await filled();
     const sqlite = { ...into, spec: { ...into.spec, type: "sqlite" } };
-    expect(await restore(world, { into: sqlite })).toMatchObject({ error: { code: "unsupported" } });
+    expect(await restore(world, { into: [sqlite] })).toMatchObject({ error: { code: "unsupported" } });
     world.files.set(file, new TextEncoder().encode("neither this nor that"));
     expect(await restore(world)).toMatchObject({ status: "failed", error: { code: "unsupported" } });
   });
@@ -133,7 +133,7 @@ describe("a file into a database", () => {
 });
 
 describe("a file to files", () => {
-  const toFiles = { into: null, targetPath: "/out" } as const;
+  const toFiles = { into: [], targetPath: "/out" } as const;
 
   test("is refused when it is empty or its first bytes are damaged, and nothing is written", async () => {
     const world = await filled();
@@ -188,7 +188,51 @@ describe("a bundle", () => {
     });
     expect(contentOf(world, "copy")).toBe(contentOf(world, "shop"));
     const files = { ...into, spec: { ...into.spec, type: "files" } };
-    expect(await restore(world, { into: files })).toMatchObject({ error: { code: "unsupported" } });
+    expect(await restore(world, { into: [files] })).toMatchObject({ error: { code: "unsupported" } });
+  });
+
+  test("says whether its manifest is damaged, newer than the program, or another program's", async () => {
+    const world = await filled();
+    await bundle(world);
+    const unpacked = gunzipSync(world.files.get(file)!);
+    const edited = async (from: string, to: string): Promise<Run> => {
+      const bytes = Buffer.from(unpacked.toString("latin1").replace(from, to), "latin1");
+      world.files.set(file, gzipSync(bytes));
+      return restore(world);
+    };
+    const newer = await edited('"formatVersion": 1', '"formatVersion": 7');
+    expect(newer.error).toMatchObject({ code: "manifest_invalid", hint: "use a newer version of backupctl" });
+    const damaged = await edited('"formatVersion": 1', '"formatVersion"; 1');
+    expect(damaged.error).toMatchObject({ code: "backup_corrupt" });
+    expect(damaged.error?.message).toContain(file);
+    const edit = await edited('"backupId": "', '"backupid": "');
+    expect(edit.error).toMatchObject({ code: "manifest_invalid" });
+    const foreign = await edited('"format": "', '"kind":   "');
+    expect(foreign.error).toMatchObject({ code: "unsupported" });
+    expect(foreign.error?.message).toContain("another program");
+  });
+
+  test("fills a database and a directory at once, and looks at both before it touches one", async () => {
+    const world = openTestDeps();
+    const uploads = { name: "assets", type: "files", settings: { database: "/uploads" } };
+    world.project = { ...world.project, sources: [...world.project.sources, uploads] };
+    world.server.databases.set("/uploads", tablesOf({ "a.txt": ["hello"] }));
+    await backUpOnce(world);
+    await bundle(world);
+    const assets = { spec: { name: "assets", type: "files", settings: {} }, database: "/files" };
+    const run = await restore(world, { into: [into, assets] });
+    expect(run).toMatchObject({
+      status: "succeeded",
+      result: { database: { into: "copy" }, assets: { into: "/files" } },
+    });
+    expect(contentOf(world, "copy")).toBe(contentOf(world, "shop"));
+    expect(contentOf(world, "/files")).toBe(contentOf(world, "/uploads"));
+    const again = await restore(world, { into: [{ ...into, database: "second" }, assets] });
+    expect(again).toMatchObject({ status: "failed", error: { code: "target_not_empty" } });
+    expect(world.server.databases.has("second")).toBe(false);
+    const single = await filled();
+    expect(await restore(single, { into: [into, assets] })).toMatchObject({ error: { code: "usage" } });
+    expect(single.server.databases.has("copy")).toBe(false);
   });
 
   test("whose part is not what its manifest says, or is missing, is corrupt", async () => {

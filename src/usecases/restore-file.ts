@@ -3,6 +3,7 @@
 
 import { basename, join } from "node:path";
 import { AppError } from "../domain/error.ts";
+import type { Manifest, ManifestSource } from "../domain/backup/manifest.ts";
 import type { Payload } from "../domain/backup/sniff-payload.ts";
 import type { Project, SourceSpec } from "../domain/project/project.ts";
 import type { Run } from "../domain/run/run.ts";
@@ -10,9 +11,14 @@ import type { Source } from "../ports/source.ts";
 import { bundleParts, readBundleManifest } from "./bundle-parts.ts";
 import type { Deps, OpenedFile } from "./deps.ts";
 import { executeRun, type ActiveRun } from "./execute-run.ts";
-import { agreeToTarget, restoreParts, type PlainPart, type RestorePartsRequest } from "./restore-parts.ts";
+import { agreeToTarget, restoreParts, type PlainPart } from "./restore-parts.ts";
 import type { RestoreBackupRequest } from "./restore-backup.ts";
 import { makeSafetyBackup } from "./safety-backup.ts";
+
+export interface Place {
+  readonly spec: SourceSpec;
+  readonly database: string;
+}
 
 export interface RestoreFileRequest extends Pick<
   RestoreBackupRequest,
@@ -21,8 +27,8 @@ export interface RestoreFileRequest extends Pick<
   readonly file: string;
   /** The project whose database and key are used; null: none is configured. */
   readonly project: Project | null;
-  /** Where to: a database of the project, or one named by a URL; null: to files in `targetPath`. */
-  readonly into: { readonly spec: SourceSpec; readonly database: string } | null;
+  /** Where to: databases of the project, one named by a URL, or a directory for assets; empty: to files in `targetPath`. */
+  readonly into: readonly Place[];
   readonly targetPath: string | null;
   readonly strictSniff: boolean;
   readonly allowSql: boolean;
@@ -31,7 +37,7 @@ export interface RestoreFileRequest extends Pick<
 export async function restoreFile(deps: Deps, request: RestoreFileRequest): Promise<Run> {
   const { project, signal } = request;
   await using _lock =
-    project === null || request.into === null ? null : await deps.lock.acquire(project.name, "restore");
+    project === null || request.into.length === 0 ? null : await deps.lock.acquire(project.name, "restore");
   const run = { project: project?.name ?? basename(request.file), kind: "restore", trigger: "manual", signal } as const;
   return await executeRun(deps, run, (active) => active.stage("restore", () => restore(deps, active, request)));
 }
@@ -41,36 +47,35 @@ async function restore(deps: Deps, run: ActiveRun, request: RestoreFileRequest):
   const opened = await deps.openFile(request.file, request.project, run.signal);
   const { layers, payload } = opened;
   run.log("info", `${request.file} is ${[...layers, describePayload(payload)].join(", ")}`);
-  if (request.into === null && payload.kind === "unknown" && layers.length === 0) {
+  if (request.into.length === 0 && payload.kind === "unknown" && layers.length === 0) {
     await opened.stream[Symbol.asyncIterator]().return?.();
     throw new AppError("backup_corrupt", `${request.file} is nothing that a backup can be`, {
       hint: "its beginning is damaged, or it is another file: look for a second copy of the backup",
     });
   }
   if (payload.kind !== "bundle") checkPipeline(run, request, layers);
-  if (request.into === null) {
+  if (request.into.length === 0) {
     run.report({ files: [await writePlain(deps, request, opened, run.signal)] });
   } else {
     await opened.stream[Symbol.asyncIterator]().return?.();
-    await restoreInto(deps, run, request, layers, payload, request.into);
+    await restoreInto(deps, run, request, layers, payload);
   }
   run.report({ restoreMs: Math.round(deps.clock.monotonicMs() - started) });
 }
 
+/** Every place is looked at, agreed to and backed up before the first is touched. */
 async function restoreInto(
   deps: Deps,
   run: ActiveRun,
   request: RestoreFileRequest,
   layers: readonly string[],
   payload: Payload,
-  into: NonNullable<RestoreFileRequest["into"]>,
 ): Promise<void> {
   const bundle =
     payload.kind === "bundle" ? await readBundleManifest(deps, request.file, request.project, run.signal) : null;
-  const described = bundle?.sources.find(({ type }) => type === into.spec.type);
-  if (bundle !== null && described === undefined) {
-    throw new AppError("unsupported", `bundle ${request.file} holds nothing for ${into.spec.type}`, {
-      hint: "name a database of the right type with --db",
+  if (bundle === null && request.into.length > 1) {
+    throw new AppError("usage", `${request.file} is not a bundle: it cannot fill a database and a directory`, {
+      hint: "give --into-database or --assets, not both",
     });
   }
   if (payload.kind === "sql" && !request.allowSql && !layers.includes("aes-256-gcm")) {
@@ -78,14 +83,37 @@ async function restoreInto(
       hint: "if you trust where it comes from, give --allow-sql-fallback",
     });
   }
-  const source = await deps.openSource(into.spec, run.log);
+  for (const { spec } of request.into) describedIn(bundle, request, spec);
+  const restores: (() => Promise<void>)[] = [];
+  for (const place of request.into) restores.push(await prepareRestore(deps, run, request, payload, bundle, place));
+  for (const restoreNext of restores) await restoreNext();
+}
+
+function describedIn(
+  bundle: Manifest | null,
+  request: RestoreFileRequest,
+  { type }: SourceSpec,
+): ManifestSource | null {
+  if (bundle === null) return null;
+  const described = bundle.sources.find((source) => source.type === type);
+  if (described !== undefined) return described;
+  throw new AppError("unsupported", `bundle ${request.file} holds nothing for ${type}`, {
+    hint: "name a database of the right type with --db",
+  });
+}
+
+async function prepareRestore(
+  deps: Deps,
+  run: ActiveRun,
+  request: RestoreFileRequest,
+  payload: Payload,
+  bundle: Manifest | null,
+  { spec, database }: Place,
+): Promise<() => Promise<void>> {
+  const described = describedIn(bundle, request, spec);
+  const source = await deps.openSource(spec, run.log);
   const { mode, stopConnections, options } = request;
-  const target: Pick<RestorePartsRequest, "source" | "database" | "mode" | "stopConnections"> = {
-    source,
-    database: into.database,
-    mode,
-    stopConnections,
-  };
+  const target = { source, database, mode, stopConnections };
   const state = await agreeToTarget(target, request.agree, run.signal);
   if (state.exists && !state.empty && request.safetyBackup) {
     if (request.project === null) {
@@ -93,16 +121,18 @@ async function restoreInto(
         hint: "give --no-safety-backup if what is in the target may be lost",
       });
     }
-    await makeSafetyBackup(deps, run, request.project, into.spec, into.database);
+    await makeSafetyBackup(deps, run, request.project, spec, database);
   }
   const parts =
-    bundle === null || described === undefined
+    bundle === null || described === null
       ? [filePart(deps, request, formatIn(source, payload))]
       : bundleParts(deps, request.file, request.project, bundle, described.name);
   const rowCounts = described?.rowCounts ?? null;
-  const outcome = await restoreParts(deps, run, { ...target, parts, rowCounts, options });
-  run.report({ database: { ...outcome, into: into.database } });
-  run.log("info", `restored ${request.file} into ${into.database}`);
+  return async () => {
+    const outcome = await restoreParts(deps, run, { ...target, parts, rowCounts, options });
+    run.report({ [request.into.length > 1 ? spec.name : "database"]: { ...outcome, into: database } });
+    run.log("info", `restored ${request.file} into ${database}`);
+  };
 }
 
 function filePart(deps: Deps, request: RestoreFileRequest, format: string): PlainPart {

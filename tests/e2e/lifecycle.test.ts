@@ -1,6 +1,7 @@
 // The main job, by the compiled program: back up, list, verify, lose, restore, prune.
 
 import { describe, expect } from "bun:test";
+import { existsSync } from "node:fs";
 import { readFile, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { runBinary, testWithBinary as test } from "../support/binary.ts";
@@ -200,6 +201,15 @@ describe("a backup's life", () => {
     const files = join(world.dir, "files");
     expect(await world.run("restore", "--from", bundle, "--assets", files)).toMatchObject({ exitCode: 0 });
     expect(await readFile(join(files, world.uploadsPath, "a.txt"), "utf8")).toBe("hello\n");
+    const both = ["--into-database", join(world.dir, "both.db"), "--assets", join(world.dir, "both")];
+    expect(await world.run("restore", "--from", bundle, ...both)).toMatchObject({ exitCode: 0 });
+    expect(countNotes(join(world.dir, "both.db"))).toBe(500);
+    expect(await readFile(join(world.dir, "both", world.uploadsPath, "a.txt"), "utf8")).toBe("hello\n");
+    for (const stray of [both.slice(2), ["--table", "notes"], ["second"]]) {
+      const refused = await world.run("restore", "--from", bundle, join(world.dir, "stray"), ...stray);
+      expect({ stray, ...refused }).toMatchObject({ exitCode: 1 });
+      expect(existsSync(join(world.dir, "stray"))).toBe(false);
+    }
     expect((await world.run("export", "shop", "latest", bundle)).exitCode).toBe(1);
   });
 

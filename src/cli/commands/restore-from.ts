@@ -2,13 +2,13 @@
 
 import { AppError } from "../../domain/error.ts";
 import type { Project, SourceSpec } from "../../domain/project/project.ts";
-import { restoreFile } from "../../usecases/restore-file.ts";
+import { restoreFile, type Place } from "../../usecases/restore-file.ts";
 import type { RestoredFile } from "../../usecases/restore-to-files.ts";
 import type { OptionValues } from "../command-spec.ts";
 import type { App, CliContext } from "../context.ts";
 import { exitCodeOfRun } from "../exit-codes.ts";
 import { describeRun, noteRunError, runToJson } from "../run-view.ts";
-import { agreeOnTerminal, restoreChoices } from "../restore-options.ts";
+import { agreeOnTerminal, refuseStrayOptions, restoreChoices } from "../restore-options.ts";
 
 export async function restoreFrom(
   context: CliContext,
@@ -17,14 +17,8 @@ export async function restoreFrom(
 ): Promise<number> {
   await using app = await context.openApp({ configuration: "optional", state: "preferred" });
   const project = chooseProject(app, options["db"] as string | undefined);
-  const intoDatabase = options["intoDatabase"] as string | undefined;
-  const into =
-    targetPath === undefined
-      ? await placeOf(app, project, intoDatabase, options["assets"] as string | undefined)
-      : null;
-  if (targetPath !== undefined && intoDatabase !== undefined) {
-    throw new AppError("usage", "give a target path or --into-database, not both");
-  }
+  if (targetPath !== undefined) refuseStrayOptions("fromToFiles", options);
+  const into = targetPath === undefined ? await placesOf(app, project, options) : [];
   const run = await restoreFile(app.deps, {
     file: options["from"] as string,
     project,
@@ -60,15 +54,20 @@ function databaseOf(project: Project): SourceSpec | undefined {
   return project.sources.find((source) => source.name === "database");
 }
 
-async function placeOf(
-  app: App,
-  project: Project | null,
-  intoDatabase: string | undefined,
-  assets: string | undefined,
-): Promise<{ spec: SourceSpec; database: string }> {
+/** A bundle has something for both; without either option it is the configured database. */
+async function placesOf(app: App, project: Project | null, options: OptionValues): Promise<readonly Place[]> {
+  const intoDatabase = options["intoDatabase"] as string | undefined;
+  const assets = options["assets"] as string | undefined;
+  const places: Place[] = [];
+  if (intoDatabase !== undefined || assets === undefined) places.push(await databaseAt(app, project, intoDatabase));
+  if (assets !== undefined) {
+    places.push({ spec: { name: "assets", type: "files", settings: { paths: ["/"], exclude: [] } }, database: assets });
+  }
+  return places;
+}
+
+async function databaseAt(app: App, project: Project | null, intoDatabase: string | undefined): Promise<Place> {
   if (intoDatabase !== undefined && /^[a-z]+:\/\//.test(intoDatabase)) return app.deps.sourceAt(intoDatabase);
-  if (assets !== undefined)
-    return { spec: { name: "assets", type: "files", settings: { paths: ["/"], exclude: [] } }, database: assets };
   const spec = project === null ? undefined : databaseOf(project);
   if (spec !== undefined) return { spec, database: intoDatabase ?? (await app.deps.openSource(spec, () => {})).object };
   throw new AppError("usage", "there is no configured database to restore into", {

@@ -19,6 +19,11 @@ import { restoreFrom } from "./restore-from.ts";
 export const command: CommandAction = async (context, [project, reference, targetPath], options) => {
   if (options["from"] !== undefined) {
     refuseStrayOptions("from", options);
+    if (reference !== undefined) {
+      throw new AppError("usage", "--from takes one target path and no project", {
+        hint: "name the database to restore into with --db",
+      });
+    }
     return restoreFrom(context, project, options);
   }
   if (project === undefined || reference === undefined) {
