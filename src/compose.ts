@@ -8,6 +8,7 @@ import { hintNames } from "./domain/nearest-name.ts";
 import { redact, redactEvent } from "./domain/run/redact.ts";
 import type { RunEvent } from "./domain/run/run.ts";
 import type { App, AppOptions, CliContext, GlobalOptions } from "./cli/context.ts";
+import { freeBlock } from "./adapters/bytes/owned-blocks.ts";
 import { crashAt } from "./adapters/process/crash-point.ts";
 import { drawProgress } from "./cli/draw-progress.ts";
 import { openTerminal } from "./cli/terminal.ts";
@@ -203,6 +204,7 @@ async function openApp(context: CliContext, options: AppOptions): Promise<App> {
       });
     },
     relieveMemory,
+    freeChunk: freeBlock,
     reach: crashAt,
   };
   return {

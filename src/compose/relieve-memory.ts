@@ -2,7 +2,7 @@
 // megabytes, so that it runs only when there is something to gain.
 
 const thresholdBytes = 128 * 1024 * 1024;
-const growthBytes = 6 * 1024 * 1024;
+const growthBytes = 8 * 1024 * 1024;
 
 /** Resident memory after the last collection: what is in use, or will not be given back. */
 let floorBytes = 0;

@@ -41,7 +41,7 @@ export interface WriteOptions {
 }
 
 export interface ObjectWriter extends AsyncDisposable {
-  /** Resolves when more may be written (back-pressure). The chunk is not changed and may be kept until `close`. */
+  /** Resolves when more may be written (back-pressure). The chunk is not kept: its memory may be gone or changed then. */
   write(chunk: Uint8Array): Promise<void>;
   close(): Promise<ObjectInfo>;
   /** Idempotent; never throws; waits until nothing is left behind or logs what is. */

@@ -113,6 +113,8 @@ export interface Deps {
   findProject(name: string): Project;
   /** Called every few megabytes; gives memory back when the process has grown. */
   relieveMemory(): void;
+  /** For the last reader of a chunk: what it takes up is free at once, where its producer gave it away. */
+  freeChunk(chunk: Uint8Array): void;
   /** Does nothing but in test builds. */
   reach(point: CrashPoint): void;
 }

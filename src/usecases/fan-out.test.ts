@@ -38,7 +38,8 @@ async function* chunks(count: number, size = 1024 * 1024): AsyncGenerator<Uint8A
   for (let index = 0; index < count; index++) yield new Uint8Array(size).fill(index);
 }
 
-const options = { stallTimeoutMs: 5_000 };
+const freeChunk = (): void => {};
+const options = { stallTimeoutMs: 5_000, freeChunk };
 
 test("every storage receives every chunk in order and is closed once", async () => {
   const sinks = [fakeSink("a"), fakeSink("b"), fakeSink("c")];
@@ -99,7 +100,7 @@ test("an error of the source aborts every storage and closes none", async () => 
 test("a storage that stalls is given up after the stall time and does not hold the others", async () => {
   const stuck = fakeSink("stuck", { write: () => new Promise(() => {}) });
   const good = fakeSink("good");
-  const result = await fanOut(chunks(10), [stuck, good], { stallTimeoutMs: 100 });
+  const result = await fanOut(chunks(10), [stuck, good], { stallTimeoutMs: 100, freeChunk });
   expect(result.failures.map((entry) => entry.error.code)).toEqual(["stalled"]);
   expect(good.chunks.length).toBe(10);
 });
@@ -113,7 +114,9 @@ test("a write that never settles, not even when it is aborted, holds nobody for 
     throw new AppError("source_failed", "pg_dump ended with status 1");
   }
   const started = performance.now();
-  await expect(fanOut(broken(), [deaf], { stallTimeoutMs: 60_000 })).rejects.toThrow("pg_dump ended with status 1");
+  await expect(fanOut(broken(), [deaf], { stallTimeoutMs: 60_000, freeChunk })).rejects.toThrow(
+    "pg_dump ended with status 1",
+  );
   expect(performance.now() - started).toBeLessThan(2_000);
   expect(deaf.events).toContain("abort");
 });
@@ -121,13 +124,13 @@ test("a write that never settles, not even when it is aborted, holds nobody for 
 test("an abort that never ends is not waited for", async () => {
   const stuck = fakeSink("stuck", { write: () => Promise.reject(new AppError("storage_failed", "reset")) });
   stuck.writer.abort = () => new Promise(() => {});
-  const result = await fanOut(chunks(10), [stuck, fakeSink("good")], { stallTimeoutMs: 100 });
+  const result = await fanOut(chunks(10), [stuck, fakeSink("good")], { stallTimeoutMs: 100, freeChunk });
   expect(result.failures.map(({ error }) => error.message)).toEqual(["reset"]);
 });
 
 test("a close that never ends is a stall of that storage", async () => {
   const stuck = fakeSink("stuck", { close: () => new Promise(() => {}) });
-  const result = await fanOut(chunks(2), [stuck, fakeSink("good")], { stallTimeoutMs: 100 });
+  const result = await fanOut(chunks(2), [stuck, fakeSink("good")], { stallTimeoutMs: 100, freeChunk });
   expect(result.failures.map(({ name, error }) => [name, error.code, error.retryable])).toEqual([
     ["stuck", "stalled", true],
   ]);
@@ -170,4 +173,30 @@ test("an empty stream still makes an empty object", async () => {
   const sink = fakeSink("a");
   const result = await fanOut(chunks(0), [sink], options);
   expect(result.stored[0]!.info.sizeBytes).toBe(0);
+});
+
+test("a chunk is freed once, after the slowest storage has taken it", async () => {
+  const gate = Promise.withResolvers<void>();
+  const freed: (number | undefined)[] = [];
+  const slow = fakeSink("slow", { write: (n) => (n === 1 ? gate.promise : Promise.resolve()) });
+  const running = fanOut(chunks(3), [fakeSink("fast"), slow], {
+    ...options,
+    freeChunk: (chunk) => void freed.push(chunk[0]),
+  });
+  await Bun.sleep(20);
+  expect(freed).toEqual([0]);
+  gate.resolve();
+  await running;
+  expect(freed).toEqual([0, 1, 2]);
+});
+
+test("a chunk that a failed storage may still hold is not freed, those after it are", async () => {
+  const freed: (number | undefined)[] = [];
+  const stuck = fakeSink("stuck", { write: (n) => (n === 1 ? new Promise(() => {}) : Promise.resolve()) });
+  const result = await fanOut(chunks(4), [stuck, fakeSink("good")], {
+    stallTimeoutMs: 100,
+    freeChunk: (chunk) => void freed.push(chunk[0]),
+  });
+  expect(result.failures.map(({ name }) => name)).toEqual(["stuck"]);
+  expect(freed).toEqual([0, 2, 3]);
 });

@@ -26,6 +26,8 @@ export interface FanOutResult {
 export interface FanOutOptions {
   /** A storage that accepts nothing for this long is given up. */
   readonly stallTimeoutMs: number;
+  /** Called for a chunk that every storage has taken; its memory may be used again. */
+  freeChunk(chunk: Uint8Array): void;
 }
 
 /** Enough to bridge one slow part upload; chunks are shared between queues, not copied. */
@@ -42,7 +44,13 @@ export async function fanOut(
   const pumps = sinks.map((sink) => startPump(sink, options.stallTimeoutMs));
   try {
     for await (const chunk of stream) {
-      const blocked = pumps.map((pump) => pump.push(chunk)).filter((wait) => wait !== undefined);
+      // A storage that fails may still hold the chunk: then the runtime frees it in its own time.
+      let holders = pumps.length;
+      const onTaken = (): void => {
+        holders -= 1;
+        if (holders === 0) options.freeChunk(chunk);
+      };
+      const blocked = pumps.map((pump) => pump.push({ chunk, onTaken })).filter((wait) => wait !== undefined);
       if (blocked.length > 0) await Promise.all(blocked);
       if (pumps.every((pump) => pump.failure() !== undefined)) break;
     }
@@ -60,16 +68,22 @@ export async function fanOut(
   return { stored, failures };
 }
 
+interface Item {
+  readonly chunk: Uint8Array;
+  /** The storage does not need the chunk any more. */
+  onTaken(): void;
+}
+
 interface Pump {
-  /** Undefined when the chunk was taken without waiting. */
-  push(chunk: Uint8Array): Promise<void> | undefined;
+  /** Undefined when the item was queued without waiting. */
+  push(item: Item): Promise<void> | undefined;
   failure(): AppError | undefined;
   end(): Promise<ObjectInfo | undefined>;
   abort(reason: AppError): Promise<void>;
 }
 
 function startPump(sink: Sink, stallTimeoutMs: number): Pump {
-  const queue: Uint8Array[] = [];
+  const queue: Item[] = [];
   let queuedBytes = 0;
   let failure: AppError | undefined;
   let ending = false;
@@ -80,15 +94,17 @@ function startPump(sink: Sink, stallTimeoutMs: number): Pump {
   async function work(): Promise<ObjectInfo | undefined> {
     try {
       while (true) {
-        const chunk = queue.shift();
-        if (chunk === undefined) {
+        const item = queue.shift();
+        if (item === undefined) {
           if (failure !== undefined) return undefined;
           if (ending) return await guarded(() => sink.writer.close());
           await new Promise<void>((resolve) => (wakeWorker = resolve));
           continue;
         }
-        await guarded(() => sink.writer.write(chunk));
-        queuedBytes -= chunk.length;
+        const { length } = item.chunk;
+        await guarded(() => sink.writer.write(item.chunk));
+        item.onTaken();
+        queuedBytes -= length;
         if (queuedBytes <= queueLimitBytes) wakePusher();
       }
     } catch (error) {
@@ -121,7 +137,7 @@ function startPump(sink: Sink, stallTimeoutMs: number): Pump {
 
   async function fail(error: AppError): Promise<void> {
     failure ??= error;
-    queue.length = 0;
+    for (const item of queue.splice(0)) item.onTaken();
     queuedBytes = 0;
     wakePusher();
     await abortWriter();
@@ -136,10 +152,13 @@ function startPump(sink: Sink, stallTimeoutMs: number): Pump {
 
   const done = work();
   return {
-    push(chunk) {
-      if (failure !== undefined) return undefined;
-      queue.push(chunk);
-      queuedBytes += chunk.length;
+    push(item) {
+      if (failure !== undefined) {
+        item.onTaken();
+        return undefined;
+      }
+      queue.push(item);
+      queuedBytes += item.chunk.length;
       wakeWorker();
       if (queuedBytes <= queueLimitBytes) return undefined;
       return new Promise<void>((resolve) => (wakePusher = resolve));

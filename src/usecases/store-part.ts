@@ -36,7 +36,7 @@ export interface StoredPart {
 
 /** Throws the source's or cipher's error, or the last storage's when none is left. */
 export async function storePart(
-  deps: Pick<Deps, "settings" | "reach">,
+  deps: Pick<Deps, "settings" | "freeChunk" | "reach">,
   request: StorePartRequest,
 ): Promise<StoredPart> {
   const { compressed, cipher, signal } = request;
@@ -50,7 +50,7 @@ export async function storePart(
     const context = { backupId: request.backupId, part: request.partName };
     const sealed =
       cipher === null ? compressed.stream : atStage("encrypt", cipher.encrypt(compressed.stream, context, signal));
-    const result = await fanOut(stored.measure(sealed), opened.sinks, { stallTimeoutMs });
+    const result = await fanOut(stored.measure(sealed), opened.sinks, { stallTimeoutMs, freeChunk: deps.freeChunk });
     const short = result.stored.filter(({ info }) => info.sizeBytes !== stored.bytes);
     const wrong = short.map(({ name, info }) => ({
       name,

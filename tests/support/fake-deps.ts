@@ -1,6 +1,7 @@
 // A whole world of ports in memory for the use cases: storages, a server, a state store, a lock, a clock, hooks.
 // Everything in it can be made to fail; nothing of it touches a disk or a network.
 
+import { freeBlock } from "../../src/adapters/bytes/owned-blocks.ts";
 import { openBundle } from "../../src/adapters/bundle/read-bundle.ts";
 import { bundlePath, writeBundle } from "../../src/adapters/bundle/write-bundle.ts";
 import { open as openAes } from "../../src/adapters/cipher/aes-256-gcm/index.ts";
@@ -228,6 +229,7 @@ export function openTestDeps(options: TestDepsOptions = {}): TestDeps {
     },
     findProject: () => world.project,
     relieveMemory: () => {},
+    freeChunk: freeBlock,
     reach(point) {
       points.push(point);
       knobs.onPoint(point);

@@ -66,6 +66,25 @@ export const writingChecks: readonly ObjectStoreCheck[] = [
     },
   },
   {
+    name: "a chunk that was taken is not needed any more: its memory may be used for the next one",
+    effort: "quick",
+    async run(place) {
+      const key = `${place.prefix}reused.bin`;
+      const bytes = sampleBytes(9 * MiB, 7);
+      const memory = new Uint8Array(4 * MiB);
+      await using writer = await place.store.openWriter(key, { signal: place.signal });
+      let at = 0;
+      for (const length of [MiB, 16, MiB, 16, 4 * MiB, 4095, 2 * MiB, bytes.length - 8 * MiB - 4127]) {
+        memory.set(bytes.subarray(at, at + length));
+        await writer.write(memory.subarray(0, length));
+        memory.fill(0xee);
+        at += length;
+      }
+      await writer.close();
+      requireEqualBytes(await readObject(place, key), bytes, key);
+    },
+  },
+  {
     name: "an object becomes visible at close and not before",
     effort: "quick",
     async run(place) {

@@ -13,6 +13,7 @@ import {
 import type { ByteStream } from "../../../ports/byte-stream.ts";
 import type { CipherContext } from "../../../ports/cipher.ts";
 import { createBlockPool, gatherBlocks } from "../../bytes/gather-blocks.ts";
+import { ownBlock } from "../../bytes/owned-blocks.ts";
 import type { DerivedKeys } from "../derive-keys.ts";
 
 export interface SealOptions {
@@ -45,7 +46,7 @@ export async function* seal(
     const sealed = cipher.update(block);
     cipher.final();
     index += 1;
-    return sealed.length === 0 ? [cipher.getAuthTag()] : [sealed, cipher.getAuthTag()];
+    return sealed.length === 0 ? [cipher.getAuthTag()] : [ownBlock(sealed), cipher.getAuthTag()];
   };
 
   // One block is held back, because only the end of the stream tells which one is the last.

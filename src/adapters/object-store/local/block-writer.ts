@@ -1,5 +1,5 @@
-// Appends to an open file: small chunks are gathered into blocks, one block is written while the next one fills, and
-// the disk is asked to write back early, so that the sync at the end is short.
+// Appends to an open file: small chunks are gathered into blocks, one block is written while the next one fills; large
+// ones are written as they are. The disk is asked to write back early, so that the sync at the end is short.
 
 import type { FileHandle } from "node:fs/promises";
 
@@ -88,7 +88,9 @@ export function openBlockWriter(handle: FileHandle): BlockWriter {
       sizeBytes += chunk.length;
       if (chunk.length < blockBytes) return append(chunk);
       await flush();
-      return startWriting(chunk);
+      await startWriting(chunk);
+      await writing;
+      throwFailure();
     },
     async finish() {
       await flush();
