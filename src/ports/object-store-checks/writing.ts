@@ -104,7 +104,7 @@ export const writingChecks: readonly ObjectStoreCheck[] = [
     async run(place) {
       for (const size of [0, 1000, 12 * MiB]) {
         const key = `${place.prefix}aborted-${size}.bin`;
-        const writer = await place.store.openWriter(key, { signal: place.signal });
+        await using writer = await place.store.openWriter(key, { signal: place.signal });
         if (size > 0) await writer.write(sampleBytes(size, 3));
         await writer.abort();
         await writer.abort();
