@@ -43,7 +43,7 @@ describeLockContract("file", async () => {
     leaveByDeadOwner: async (name) => leave(baseDir, name, deadOwner),
     leaveByForeignOwner: async (name) => leave(baseDir, name, foreignOwner),
     async [Symbol.asyncDispose]() {
-      for (const name of readdirSync(baseDir)) {
+      for (const name of readdirSync(baseDir).filter((file) => file !== ".lock-reserve")) {
         const left = readdirSync(join(baseDir, name)).filter((file) => file !== ".lock");
         expect(left).toEqual([]);
       }

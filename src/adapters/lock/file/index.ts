@@ -10,6 +10,7 @@ import { currentOwner, judgeOwner } from "../owner.ts";
 import { createWaitingLine } from "../wait-in-turn.ts";
 import { isBeaconOut, lightBeacon, type Beacon } from "./beacon.ts";
 import { holderOf, type LockRecord } from "./lock-record.ts";
+import { keepReserve, spendReserve } from "./reserve.ts";
 import { isErrno, readLockFile, seize } from "./seize.ts";
 
 export interface FileLockOptions {
@@ -18,6 +19,7 @@ export interface FileLockOptions {
   onTakeover?(name: string, dead: LockHolder): void;
 }
 
+const diskFull = ["ENOSPC", "EDQUOT"];
 const namePattern = /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/;
 
 export function openFileLock(options: FileLockOptions): Lock {
@@ -46,9 +48,20 @@ export function openFileLock(options: FileLockOptions): Lock {
     try {
       const live = await findLive(name);
       if (live !== undefined) throw refusal(directory, name, live);
-      return await take(directory, name, purpose);
+      return await takeOnAnyDisk(directory, name, purpose);
     } catch (error) {
       throw translate(error, directory);
+    }
+  }
+
+  async function takeOnAnyDisk(directory: string, name: string, purpose: string): Promise<HeldLock> {
+    try {
+      const held = await take(directory, name, purpose);
+      await keepReserve(options.baseDir);
+      return held;
+    } catch (error) {
+      if (!isErrno(error, ...diskFull) || !(await spendReserve(options.baseDir))) throw error;
+      return await take(directory, name, purpose);
     }
   }
 
@@ -151,7 +164,7 @@ function refusal(directory: string, name: string, record: LockRecord): AppError 
 function translate(error: unknown, directory: string): unknown {
   if (error instanceof AppError || !(error instanceof Error) || !("code" in error)) return error;
   const { code } = error;
-  const isFull = code === "ENOSPC" || code === "EDQUOT";
+  const isFull = isErrno(error, ...diskFull);
   return new AppError(isFull ? "disk_full" : "state_failed", `locking in ${directory} failed: ${String(code)}`, {
     hint: isFull ? "free some space, then run again" : `let the user that runs this program write to ${directory}`,
     cause: error,
