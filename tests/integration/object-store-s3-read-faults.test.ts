@@ -30,6 +30,47 @@ describe("an S3 listing is complete or an error", () => {
     expect(await listed(rig.store)).toHaveLength(25);
   });
 
+  for (const [name, nextOf] of [
+    ["the same page again and again", (page: number) => `token-${page}`],
+    ["two pages in turn", (page: number) => `token-${page % 2}`],
+    ["empty pages without end", (page: number) => `token-${page}`],
+  ] as const) {
+    test(`${name} are an error, not a listing without end`, async () => {
+      let pages = 0;
+      const entries = {
+        "the same page again and again": "a/same",
+        "two pages in turn": "a/new",
+        "empty pages without end": "",
+      };
+      const entry = (tag: string): string => {
+        if (entries[name] === "") return "";
+        const key = entries[name] === "a/same" ? "a/same" : `a/${pages}`;
+        return `<${tag}><Key>${key}</Key><UploadId>u</UploadId><Size>1</Size><LastModified>2026-01-01T00:00:00.000Z</LastModified></${tag}>`;
+      };
+      using server = Bun.serve({
+        port: 0,
+        hostname: "127.0.0.1",
+        fetch(request) {
+          const next = nextOf(++pages);
+          if (pages > 5000) return new Response("", { status: 400 });
+          const isUploads = new URL(request.url).searchParams.has("uploads");
+          return new Response(
+            isUploads
+              ? `<ListMultipartUploadsResult><IsTruncated>true</IsTruncated><NextKeyMarker>${next}</NextKeyMarker><NextUploadIdMarker>u</NextUploadIdMarker>${entry("Upload")}</ListMultipartUploadsResult>`
+              : `<ListBucketResult><IsTruncated>true</IsTruncated><NextContinuationToken>${next}</NextContinuationToken>${entry("Contents")}</ListBucketResult>`,
+            { headers: { "content-type": "application/xml" } },
+          );
+        },
+      });
+      const fake = { endpoint: server.url.origin, bucket: "b", credentials: { accessKey: "k", secretKey: "s" } };
+      await using store = openStoreOn(fake as unknown as S3Rig["server"]);
+      const endless = { code: "storage_failed", message: expect.stringContaining("does not come to an end") };
+      await expect(listed(store)).rejects.toMatchObject(endless);
+      await expect(store.listDebris(signal)).rejects.toMatchObject(endless);
+      expect(pages).toBeLessThan(5000);
+    }, 30_000);
+  }
+
   test("unfinished uploads come in pages too", async () => {
     await using rig = await openS3Rig({ behaviour: { pageSize: 3 } });
     const writers = [];

@@ -2,6 +2,7 @@ import { ListObjectsV2Command } from "@aws-sdk/client-s3";
 import { AppError } from "../../../domain/error.ts";
 import type { ObjectInfo } from "../../../ports/object-store.ts";
 import type { S3Connection } from "./connection.ts";
+import { watchPages } from "./require-progress.ts";
 
 /** A space comes as `+` or `%20`; a plus sign always as `%2B`. */
 export function decodeKey(text: string, encoded: boolean): string {
@@ -14,6 +15,7 @@ export async function* listObjects(
   signal: AbortSignal,
 ): AsyncGenerator<ObjectInfo> {
   const { client, bucket, attempts, location } = connection;
+  const watch = watchPages(`the listing of ${prefix === "" ? location : `${prefix} in ${location}`}`);
   let token: string | undefined;
   for (;;) {
     const command = new ListObjectsV2Command({
@@ -35,9 +37,10 @@ export async function* listObjects(
     }
     if (page.IsTruncated !== true) return;
     const next = page.NextContinuationToken;
-    if (next === undefined || next === token) {
+    if (next === undefined) {
       throw new AppError("storage_failed", `${location} cut the listing of ${prefix} short`, { retryable: true });
     }
+    watch.turn(page.Contents?.[0]?.Key, next);
     token = next;
   }
 }

@@ -4,6 +4,7 @@ import type { Debris } from "../../../ports/object-store.ts";
 import type { S3Connection } from "./connection.ts";
 import { failureOf } from "./errors.ts";
 import { decodeKey } from "./list-objects.ts";
+import { watchPages } from "./require-progress.ts";
 
 /** Unfinished uploads of ours whose key begins with `prefix`. */
 export async function listUploads(connection: S3Connection, prefix: string, signal: AbortSignal): Promise<Debris[]> {
@@ -22,6 +23,7 @@ export async function listUploads(connection: S3Connection, prefix: string, sign
 async function listAll(connection: S3Connection, fullPrefix: string, signal: AbortSignal): Promise<Debris[]> {
   const { client, bucket, attempts } = connection;
   const found: Debris[] = [];
+  const watch = watchPages(`the list of unfinished uploads in ${connection.location}`);
   let keyMarker: string | undefined;
   let idMarker: string | undefined;
   for (;;) {
@@ -42,9 +44,11 @@ async function listAll(connection: S3Connection, fullPrefix: string, signal: Abo
     }
     if (page.IsTruncated !== true) return found;
     const next = page.NextKeyMarker === undefined ? undefined : decodeKey(page.NextKeyMarker, encoded);
-    if (next === undefined || (next === keyMarker && page.NextUploadIdMarker === idMarker)) {
+    if (next === undefined) {
       throw new AppError("storage_failed", `${connection.location} cut its list of unfinished uploads short`);
     }
+    const first = page.Uploads?.[0];
+    watch.turn(first && `${first.Key} ${first.UploadId}`, `${next} ${page.NextUploadIdMarker ?? ""}`);
     keyMarker = next;
     idMarker = page.NextUploadIdMarker;
   }
