@@ -88,11 +88,11 @@ function hasChanged(fd: number, before: BigIntStats): boolean {
   return after.size !== before.size || after.mtimeNs !== before.mtimeNs;
 }
 
-function openPlain({ path, isRoot }: Found, { warnings }: ArchiveOptions): number | undefined {
+function openPlain({ path, isRoot, reach }: Found, { warnings }: ArchiveOptions): number | undefined {
   const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = constants;
   try {
     // Not following and not blocking: what was a file a moment ago may be a symlink or a fifo now.
-    return openSync(toFsPath(path), O_RDONLY | (O_NONBLOCK ?? 0) | (isRoot ? 0 : (O_NOFOLLOW ?? 0)));
+    return openSync(toFsPath(reach()), O_RDONLY | (O_NONBLOCK ?? 0) | (isRoot ? 0 : (O_NOFOLLOW ?? 0)));
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code;
     if (code === "ENOENT") warnings.add("vanished while the backup ran", path);
@@ -119,13 +119,13 @@ function describe(type: TarType, path: string, stats: BigIntStats, { owners }: A
   };
 }
 
-function describeSpecial({ path }: Found, stats: BigIntStats, options: ArchiveOptions): TarEntry | undefined {
+function describeSpecial({ path, reach }: Found, stats: BigIntStats, options: ArchiveOptions): TarEntry | undefined {
   const { warnings } = options;
   if (stats.isDirectory()) return describe("directory", path, stats, options);
   if (stats.isFIFO()) return describe("fifo", path, stats, options);
   if (stats.isSymbolicLink()) {
     try {
-      const linkName = readlinkSync(toFsPath(path), { encoding: "buffer" }).toString("latin1");
+      const linkName = readlinkSync(toFsPath(reach()), { encoding: "buffer" }).toString("latin1");
       return { ...describe("symlink", path, stats, options), linkName };
     } catch (error) {
       const code = (error as NodeJS.ErrnoException).code;

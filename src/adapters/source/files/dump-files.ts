@@ -1,13 +1,13 @@
 // One dump of the asset paths: a single part, and what it left out or found changing.
 
-import { accessSync, constants, lstatSync } from "node:fs";
+import { accessSync, constants, lstatSync, type Stats } from "node:fs";
 import { AppError } from "../../../domain/error.ts";
 import type { Dump, DumpRequest, SourceContext } from "../../../ports/source.ts";
 import { openBlockThread } from "../../thread/open-block-thread.ts";
 import type { ArchiveNote, ArchiveRequest, ArchiveResult } from "./archive-worker.ts";
 import { toBytePath, toFsPath } from "./byte-path.ts";
 import { compileExcludes } from "./exclude.ts";
-import { walkTree } from "./walk-tree.ts";
+import { walkTree, type Found } from "./walk-tree.ts";
 import { createWarningList } from "./warning-list.ts";
 
 export interface FilesSettings {
@@ -94,7 +94,7 @@ export async function estimateBytes(
   })) {
     bytes += 1536;
     if (found.stats === null) {
-      const stats = lstatSync(toFsPath(found.path), { throwIfNoEntry: false });
+      const stats = statsOf(found);
       bytes += Math.min(stats?.size ?? 0, (stats?.blocks ?? 0) * 512 + 4096);
     }
     if (++seen % 1_000 !== 0) continue;
@@ -103,4 +103,13 @@ export async function estimateBytes(
     signal.throwIfAborted();
   }
   return bytes;
+}
+
+/** Undefined when it has gone, or cannot be seen: whoever reads it will tell. */
+function statsOf(found: Found): Stats | undefined {
+  try {
+    return lstatSync(toFsPath(found.reach()), { throwIfNoEntry: false });
+  } catch {
+    return undefined;
+  }
 }

@@ -26,6 +26,7 @@ import type { ByteStream } from "../../../ports/byte-stream.ts";
 import { showPath, toFsPath } from "./byte-path.ts";
 import { toRestoreError } from "./file-error.ts";
 import { findLibc } from "./libc.ts";
+import { openLongPaths } from "./long-paths.ts";
 import type { OwnerNames } from "./owner-names.ts";
 import { readTar, type TarMember } from "./read-tar.ts";
 import type { TarEntry } from "./tar-header.ts";
@@ -56,13 +57,15 @@ export interface ExtractedCounts {
 
 interface Extraction extends ExtractOptions {
   readonly directories: { readonly path: string; readonly entry: TarEntry }[];
+  readonly reach: (path: string) => string;
 }
 
 const turnMs = 25;
 const isRoot = process.geteuid?.() === 0;
 
 export async function extractTar(options: ExtractOptions): Promise<ExtractedCounts> {
-  const extraction: Extraction = { ...options, directories: [] };
+  using longPaths = openLongPaths();
+  const extraction: Extraction = { ...options, directories: [], reach: longPaths.reach };
   const counts = { entries: 0, bytes: 0 };
   let turnedAt = performance.now();
   for await (const member of readTar(options.stream)) {
@@ -78,7 +81,8 @@ export async function extractTar(options: ExtractOptions): Promise<ExtractedCoun
     const path = claimPath(extraction, member.entry, location);
     try {
       if (member.entry.type === "file") await writeFile(extraction, path, member);
-      else makeSpecial(extraction, path, member.entry);
+      else if (member.entry.type === "directory") extraction.directories.push({ path, entry: member.entry });
+      else makeSpecial(extraction, longPaths.reach(path), member.entry);
     } catch (error) {
       throw toRestoreError(error, "restore", path);
     }
@@ -86,8 +90,9 @@ export async function extractTar(options: ExtractOptions): Promise<ExtractedCoun
   // Last and from the inside out: adding a file to a directory changes its times.
   for (const { path, entry } of extraction.directories.toReversed()) {
     try {
-      applyOwnerAndMode(extraction, path, entry);
-      applyTimes(path, entry);
+      const place = longPaths.reach(path);
+      applyOwnerAndMode(extraction, place, entry);
+      applyTimes(place, entry);
     } catch (error) {
       throw toRestoreError(error, "set owner, mode and times of", path);
     }
@@ -115,30 +120,30 @@ function join(base: string, segments: readonly string[]): string {
 }
 
 /** The path of a member after its parents were made or found to be ours, with nothing standing in its place. */
-function claimPath({ madeDirectories }: Extraction, entry: TarEntry, { base, segments }: Location): string {
+function claimPath({ madeDirectories, reach }: Extraction, entry: TarEntry, { base, segments }: Location): string {
   const parents = segments.length === 0 ? [] : [base];
   for (let count = 1; count < segments.length; count++) parents.push(join(base, segments.slice(0, count)));
   for (const parent of parents) {
     if (madeDirectories.has(parent)) continue;
-    makeDirectory(parent, entry.name);
-    chmodSync(toFsPath(parent), 0o755);
+    makeDirectory(parent, entry.name, reach);
+    chmodSync(toFsPath(reach(parent)), 0o755);
     madeDirectories.add(parent);
   }
   const path = join(base, segments);
   if (entry.type === "directory") {
     if (madeDirectories.has(path)) return path;
-    removeEarlier(path, entry.name, madeDirectories);
-    makeDirectory(path, entry.name);
+    removeEarlier(path, entry.name, madeDirectories, reach);
+    makeDirectory(path, entry.name, reach);
     madeDirectories.add(path);
     return path;
   }
-  removeEarlier(path, entry.name, madeDirectories);
+  removeEarlier(path, entry.name, madeDirectories, reach);
   return path;
 }
 
-function makeDirectory(path: string, name: string): void {
+function makeDirectory(path: string, name: string, reach: Extraction["reach"]): void {
   try {
-    mkdirSync(toFsPath(path), { mode: 0o700 });
+    mkdirSync(toFsPath(reach(path)), { mode: 0o700 });
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "EEXIST")
       throw escaped(name, "it lies below a member that is no directory");
@@ -147,15 +152,21 @@ function makeDirectory(path: string, name: string): void {
 }
 
 /** The last member of a name wins, as in every tar; but never over a directory. */
-function removeEarlier(path: string, name: string, madeDirectories: ReadonlySet<string>): void {
+function removeEarlier(
+  path: string,
+  name: string,
+  madeDirectories: ReadonlySet<string>,
+  reach: Extraction["reach"],
+): void {
   if (madeDirectories.has(path)) throw escaped(name, "it stands in the place of a directory");
-  if (lstatSync(toFsPath(path), { throwIfNoEntry: false }) === undefined) return;
-  unlinkSync(toFsPath(path));
+  const place = toFsPath(reach(path));
+  if (lstatSync(place, { throwIfNoEntry: false }) === undefined) return;
+  unlinkSync(place);
 }
 
 async function writeFile(extraction: Extraction, path: string, member: TarMember): Promise<void> {
   const { O_CREAT, O_EXCL, O_WRONLY, O_NOFOLLOW } = constants;
-  const fd = openSync(toFsPath(path), O_CREAT | O_EXCL | O_WRONLY | (O_NOFOLLOW ?? 0), 0o600);
+  const fd = openSync(toFsPath(extraction.reach(path)), O_CREAT | O_EXCL | O_WRONLY | (O_NOFOLLOW ?? 0), 0o600);
   try {
     const { entry, pieces } = member;
     if (pieces !== null) await writeSparse(fd, member, extraction.signal);
@@ -169,7 +180,7 @@ async function writeFile(extraction: Extraction, path: string, member: TarMember
   } finally {
     closeSync(fd);
   }
-  applyTimes(path, member.entry);
+  applyTimes(extraction.reach(path), member.entry);
 }
 
 function writeAllSync(fd: number, bytes: Uint8Array): void {
@@ -208,10 +219,6 @@ async function writeSparse(fd: number, member: TarMember, signal: AbortSignal): 
 function makeSpecial(extraction: Extraction, path: string, entry: TarEntry): void {
   const { warnings } = extraction;
   const target = toFsPath(path);
-  if (entry.type === "directory") {
-    extraction.directories.push({ path, entry });
-    return;
-  }
   if (entry.type === "link") return makeHardLink(extraction, path, entry);
   if (entry.type === "symlink") {
     symlinkSync(toFsPath(entry.linkName), target);
@@ -232,14 +239,14 @@ function makeSpecial(extraction: Extraction, path: string, entry: TarEntry): voi
   applyTimes(path, entry);
 }
 
-function makeHardLink({ locate, madeDirectories, warnings }: Extraction, path: string, entry: TarEntry): void {
+function makeHardLink({ locate, madeDirectories, warnings, reach }: Extraction, path: string, entry: TarEntry): void {
   const location = locate(splitName(entry.linkName));
   if (location === undefined) throw escaped(entry.name, "it links to a file outside of the restored paths");
   const { base, segments } = location;
   for (let count = 0; count < segments.length; count++)
     if (!madeDirectories.has(join(base, segments.slice(0, count))))
       throw escaped(entry.name, "it links to a file that is not in the archive");
-  const existing = join(base, segments);
+  const existing = reach(join(base, segments));
   const stats = lstatSync(toFsPath(existing), { throwIfNoEntry: false });
   if (stats === undefined || !stats.isFile()) throw escaped(entry.name, "it links to no file of the archive");
   try {

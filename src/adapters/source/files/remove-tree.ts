@@ -1,19 +1,25 @@
-// Removes a directory with everything in it, also what was restored without write access for its owner.
+// Removes a directory with everything in it, also what was restored without write access for its owner, however
+// long its paths.
 
-import { chmodSync, lstatSync, readdirSync, rmSync } from "node:fs";
+import { chmodSync, lstatSync, readdirSync, rmdirSync, rmSync, unlinkSync } from "node:fs";
 import { toFsPath } from "./byte-path.ts";
+import { openLongPaths } from "./long-paths.ts";
 
 export function removeTree(path: string): void {
   try {
     rmSync(toFsPath(path) as string, { recursive: true, force: true });
   } catch {
-    unlock(path);
-    rmSync(toFsPath(path) as string, { recursive: true, force: true });
+    using longPaths = openLongPaths();
+    remove(path, longPaths.reach);
   }
 }
 
-function unlock(path: string): void {
-  if (lstatSync(toFsPath(path), { throwIfNoEntry: false })?.isDirectory() !== true) return;
-  chmodSync(toFsPath(path), 0o700);
-  for (const name of readdirSync(toFsPath(path), { encoding: "buffer" })) unlock(`${path}/${name.toString("latin1")}`);
+function remove(path: string, reach: (path: string) => string): void {
+  const stats = lstatSync(toFsPath(reach(path)), { throwIfNoEntry: false });
+  if (stats === undefined) return;
+  if (!stats.isDirectory()) return unlinkSync(toFsPath(reach(path)));
+  chmodSync(toFsPath(reach(path)), 0o700);
+  for (const name of readdirSync(toFsPath(reach(path)), { encoding: "buffer" }))
+    remove(`${path}/${name.toString("latin1")}`, reach);
+  rmdirSync(toFsPath(reach(path)));
 }

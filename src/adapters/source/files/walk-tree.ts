@@ -4,12 +4,15 @@
 import { lstatSync, readdirSync, statSync, type BigIntStats } from "node:fs";
 import { toBytePath, toFsPath } from "./byte-path.ts";
 import type { Excludes } from "./exclude.ts";
+import { openLongPaths } from "./long-paths.ts";
 import type { WarningList } from "./warning-list.ts";
 
 export interface Found {
   readonly path: string;
   readonly stats: BigIntStats | null;
   readonly isRoot: boolean;
+  /** Where it is for a call to the system, until the next is found; throws like the call would. */
+  reach(): string;
 }
 
 export interface WalkOptions {
@@ -41,11 +44,19 @@ export function* walkTree(options: WalkOptions): Generator<Found> {
 function* walkRoot(root: string, { roots, excludes, skip, warnings }: WalkOptions): Generator<Found> {
   const otherRoots = new Set(roots.filter((other) => other !== root));
   const stack: Level[] = [];
+  using longPaths = openLongPaths();
+  const { reach } = longPaths;
+  const found = (path: string, stats: BigIntStats | null): Found => ({
+    path,
+    stats,
+    isRoot: path === root,
+    reach: () => reach(path),
+  });
 
   function stat(path: string): BigIntStats | undefined {
     try {
       // A root that is a symlink stands for what it points to; every other symlink is kept as one.
-      return (path === root ? statSync : lstatSync)(toFsPath(path), { bigint: true });
+      return (path === root ? statSync : lstatSync)(toFsPath(reach(path)), { bigint: true });
     } catch (error) {
       const code = (error as NodeJS.ErrnoException).code;
       if (code === "ENOENT")
@@ -63,16 +74,26 @@ function* walkRoot(root: string, { roots, excludes, skip, warnings }: WalkOption
       return;
     }
     try {
-      stack.push({ path, identity, names: listNames(path), next: 0 });
+      stack.push({ path, identity, names: listNames(reach(path)), next: 0 });
     } catch (error) {
       const code = (error as NodeJS.ErrnoException).code;
       warnings.add(code === "ENOENT" ? "vanished while the backup ran" : `could not be read (${code})`, path);
     }
   }
 
+  /** What was read under a directory's name may be another one's content by now. */
+  function isStill({ path, identity }: Level): boolean {
+    try {
+      const { dev, ino } = lstatSync(toFsPath(reach(path)), { bigint: true });
+      return `${dev}:${ino}` === identity;
+    } catch {
+      return false;
+    }
+  }
+
   const rootStats = stat(root);
   if (rootStats === undefined) return;
-  yield { path: root, stats: rootStats.isFile() ? null : rootStats, isRoot: true };
+  yield found(root, rootStats.isFile() ? null : rootStats);
   if (rootStats.isDirectory()) enter(root, rootStats);
 
   for (;;) {
@@ -80,13 +101,14 @@ function* walkRoot(root: string, { roots, excludes, skip, warnings }: WalkOption
     if (level === undefined) return;
     const entry = level.names[level.next++];
     if (entry === undefined) {
+      if (level.path !== root && !isStill(level)) warnings.add("changed while it was read", level.path);
       stack.pop();
       continue;
     }
     const path = level.path === "/" ? `/${entry.name}` : `${level.path}/${entry.name}`;
     if (otherRoots.has(path) || skip.has(path)) continue;
     if (entry.isFile) {
-      if (!excludes(path, root, false)) yield { path, stats: null, isRoot: false };
+      if (!excludes(path, root, false)) yield found(path, null);
       continue;
     }
     if (excludes(path, root, false)) continue;
@@ -94,7 +116,7 @@ function* walkRoot(root: string, { roots, excludes, skip, warnings }: WalkOption
     if (stats === undefined) continue;
     const isDirectory = stats.isDirectory();
     if (isDirectory && excludes(path, root, true)) continue;
-    yield { path, stats: stats.isFile() ? null : stats, isRoot: false };
+    yield found(path, stats.isFile() ? null : stats);
     if (isDirectory) enter(path, stats);
   }
 }

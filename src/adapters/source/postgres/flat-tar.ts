@@ -106,6 +106,7 @@ function translateUnpackError(error: unknown, signal: AbortSignal): unknown {
   const code = (error as { code?: unknown }).code;
   if (code === "ENOSPC" || code === "EDQUOT") {
     return new AppError("disk_full", "the disk of TMP_DIR became full while a directory dump was unpacked", {
+      hint: "free some space there, or set TMP_DIR to a larger disk",
       cause: error,
     });
   }
