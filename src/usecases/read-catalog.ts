@@ -1,6 +1,6 @@
 // What a storage holds, by its own listing: manifests are the truth, the state store only remembers them.
 
-import { AppError } from "../domain/error.ts";
+import { AppError, toAppError } from "../domain/error.ts";
 import type { Verification } from "../domain/backup/backup.ts";
 import type { Manifest } from "../domain/backup/manifest.ts";
 import { manifestKey, parseObjectKey, pinKey, verifiedKey } from "../domain/backup/object-key.ts";
@@ -66,11 +66,25 @@ export async function readManifest(store: ObjectReader, stem: string, signal: Ab
 
 /** Throws `manifest_invalid` also for a manifest that lies under another name than its own. */
 export function parseStoredManifest(text: string, stem: string): Manifest {
-  const manifest = parseManifest(text);
+  const manifest = parseNamed(text, manifestKey(stem));
   if (manifest.stem === stem) return manifest;
   throw new AppError("manifest_invalid", `${manifestKey(stem)} describes ${manifest.stem}, not itself`, {
     hint: "the object was moved or replaced; restore from another storage",
   });
+}
+
+/** Whoever hears of it must know which of many backups it speaks of. */
+function parseNamed(text: string, key: string): Manifest {
+  try {
+    return parseManifest(text);
+  } catch (error) {
+    const { code, message, hint, details } = toAppError(error);
+    throw new AppError(code, `${key}: ${message}`, {
+      hint: hint ?? "it was damaged or changed: restore from another storage, or name another backup by its id",
+      details,
+      cause: error,
+    });
+  }
 }
 
 /** Throws when the result is there but cannot be read: prune must then refuse. */
