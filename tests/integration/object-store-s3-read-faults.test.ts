@@ -169,6 +169,18 @@ describe("an S3 read delivers everything or throws", () => {
     await expect(readAndReplace()).rejects.toMatchObject({ code: "storage_failed" });
   });
 
+  test("a small object that does not come whole ends by the time limit of its own size, again and again", async () => {
+    await using rig = await openS3Rig({
+      policy: { attempts: 5, timeoutMs: 200, slowestBytesPerSecond: 256 * 1024 },
+    });
+    await write(rig.store, sampleBytes(1000, 1));
+    rig.server.setFaults([{ on: "GetObject", times: always, do: "lie-size", bytes: 5 }]);
+    const startedAt = performance.now();
+    await expect(read(rig.store)).rejects.toBeInstanceOf(AppError);
+    expect(rig.server.countOf("GetObject")).toBe(5);
+    expect(performance.now() - startedAt).toBeLessThan(8_000);
+  }, 120_000);
+
   test("and a stalled answer ends by its time limit", async () => {
     await using rig = await withObject();
     const store = openStoreOn(rig.server, {}, { timeoutMs: 200, slowestBytesPerSecond: 20 * MiB });

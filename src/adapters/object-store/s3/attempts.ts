@@ -28,8 +28,11 @@ export const defaultPolicy: AttemptPolicy = {
 const attemptsWithoutConnection = 3;
 
 export interface Attempts {
-  <T>(task: AttemptTask, attempt: (signal: AbortSignal) => Promise<T>): Promise<T>;
+  <T>(task: AttemptTask, attempt: Attempt<T>): Promise<T>;
 }
+
+/** `onLength` may be told, once the answer begins, how many bytes there really are to wait for. */
+export type Attempt<T> = (signal: AbortSignal, onLength: (bytes: number) => void) => Promise<T>;
 
 export interface AttemptTask {
   readonly what: string;
@@ -40,11 +43,13 @@ export interface AttemptTask {
 export function openAttempts(policy: AttemptPolicy, context: ObjectStoreContext): Attempts {
   return async (task, attempt) => {
     const { what, signal, bytes = 0 } = task;
-    const timeoutMs = policy.timeoutMs + (bytes / policy.slowestBytesPerSecond) * 1000;
     for (let number = 1; ; number++) {
       signal.throwIfAborted();
+      // A slow line is granted more time for its bytes; a store that says nothing is not.
+      const bytesPerMs = policy.slowestBytesPerSecond / 1000 / 2 ** Math.min(number - 1, 4);
+      const limitFor = (length: number): number => policy.timeoutMs + length / bytesPerMs;
       try {
-        return await withTimeout(timeoutMs * 2 ** Math.min(number - 1, 4), what, signal, attempt);
+        return await withTimeout(limitFor, bytes, what, signal, attempt);
       } catch (error) {
         if (signal.aborted) throw signal.reason;
         const most = isNoConnection(error) ? Math.min(attemptsWithoutConnection, policy.attempts) : policy.attempts;
@@ -58,23 +63,33 @@ export function openAttempts(policy: AttemptPolicy, context: ObjectStoreContext)
 }
 
 async function withTimeout<T>(
-  timeoutMs: number,
+  limitFor: (bytes: number) => number,
+  bytes: number,
   what: string,
   signal: AbortSignal,
-  attempt: (signal: AbortSignal) => Promise<T>,
+  attempt: Attempt<T>,
 ): Promise<T> {
   const controller = new AbortController();
   const onAbort = (): void => controller.abort(signal.reason);
   signal.addEventListener("abort", onAbort, { once: true });
-  const seconds = Math.round(timeoutMs / 1000);
-  const late = new AppError("storage_unreachable", `${what} had no answer within ${seconds} s`, { retryable: true });
-  const timer = setTimeout(() => controller.abort(late), timeoutMs);
+  let timer: Timer | undefined;
+  function setLimit(length: number): void {
+    clearTimeout(timer);
+    const timeoutMs = limitFor(length);
+    const message = `${what} had no answer within ${Math.round(timeoutMs / 1000)} s`;
+    timer = setTimeout(() => {
+      controller.abort(new AppError("storage_unreachable", message, { retryable: true }));
+    }, timeoutMs);
+  }
+  setLimit(bytes);
   // Whatever the network layer does with an aborted signal, the wait ends here.
   const aborted = new Promise<never>((_, reject) => {
     controller.signal.addEventListener("abort", () => reject(controller.signal.reason), { once: true });
   });
   aborted.catch(() => {});
-  const running = attempt(controller.signal);
+  const running = attempt(controller.signal, (length) => {
+    if (length < bytes && !controller.signal.aborted) setLimit(length);
+  });
   running.catch(() => {});
   try {
     return await Promise.race([running, aborted]);

@@ -80,7 +80,7 @@ async function readRange(
   const { client, bucket, attempts } = connection;
   const to = Math.min(known?.totalBytes ?? Number.POSITIVE_INFINITY, from + rangeBytes);
   const task = { what: `reading ${key} from byte ${from}`, bytes: rangeBytes, signal };
-  return attempts(task, async (abortSignal) => {
+  return attempts(task, async (abortSignal, onLength) => {
     try {
       const command = new GetObjectCommand({
         Bucket: bucket,
@@ -94,6 +94,7 @@ async function readRange(
         throw brokenRange(connection, key, from);
       }
       const wanted = Math.min(to, total) - from;
+      onLength(wanted);
       const chunks = await collect(answer.Body as AsyncIterable<Uint8Array>, wanted);
       if (chunks === undefined) throw brokenRange(connection, key, from);
       return { chunks, totalBytes: total, etag: answer.ETag };
