@@ -23,7 +23,8 @@ export interface ActiveRun {
   log(level: LogLevel, message: string): void;
   /** A log line that is also kept with the run's result. */
   warn(message: string): void;
-  advance(bytes: number, bytesTotal?: number): void;
+  /** Without a total, or null, nobody knows how much there will be. */
+  advance(bytes: number, bytesTotal?: number | null): void;
   update(changes: Partial<Pick<Run, "backupId" | "partial" | "retryCount">>): void;
   /** A warning that people get at once: the run takes longer than `thresholdMs`. */
   warnLate(thresholdMs: number, message: string): void;
@@ -110,7 +111,7 @@ export async function executeRun(
       const progress = {
         stage: stage ?? "dump",
         bytesDone: bytes,
-        ...(bytesTotal === undefined ? {} : { bytesTotal }),
+        ...(bytesTotal === undefined || bytesTotal === null ? {} : { bytesTotal }),
       };
       emit({ type: "progress", runId: id, progress });
     },

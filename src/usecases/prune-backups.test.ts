@@ -237,6 +237,16 @@ describe("sets", () => {
     ]);
   });
 
+  test("whose backups those are is read from the storage when the state store is gone", async () => {
+    const world = openTestDeps({ storages: ["one"], project: { schedules: [nightly], retention: null } });
+    for (let made = 0; made < 2; made++) await backUpOnce(world, { schedule: nightly, type: "daily" });
+    const request = { project: world.project, log: () => {}, signal: world.signal };
+    const remembered = await previewPrune(world.deps, request);
+    world.loseState();
+    expect(await previewPrune(world.deps, request)).toEqual(remembered);
+    expect(remembered.map(({ schedule, plan }) => [schedule, plan.keep.length])).toContainEqual(["nightly", 1]);
+  });
+
   test("backups of a schedule that lost its retention are judged together with the project's", async () => {
     const world = openTestDeps({ storages: ["one"], project: { schedules: [nightly], retention: null } });
     const first = await backUpOnce(world, { schedule: nightly, type: "daily" });

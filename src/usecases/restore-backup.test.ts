@@ -101,6 +101,13 @@ describe("restoring into a new database", () => {
     expect((await restore(world)).warnings).toEqual(["an extension is missing"]);
   });
 
+  test("of a database without tables has nothing to count", async () => {
+    const world = openTestDeps({ project: { verification: counting } });
+    world.server.databases.set("shop", tablesOf({}));
+    await backUpOnce(world);
+    expect((await restore(world)).result).toMatchObject({ database: { compared: true, tables: 0, rows: null } });
+  });
+
   test("without counted rows compares nothing", async () => {
     const world = await filled({
       project: { verification: { ...counting, rowCounts: "off" } },

@@ -1,5 +1,6 @@
 // Restores a backup of a project into a database and, if asked, its files to where they were or elsewhere.
 
+import { archivedPaths } from "../domain/backup/archived-paths.ts";
 import { AppError, toAppError } from "../domain/error.ts";
 import type { Manifest } from "../domain/backup/manifest.ts";
 import type { Project, SourceSpec } from "../domain/project/project.ts";
@@ -92,7 +93,8 @@ async function restoreSource(
       .map((part) => ({
         name: part.name,
         format: part.format,
-        facts: described?.facts ?? {},
+        // A manifest whose part belongs to no source is refused when it is read.
+        facts: described!.facts,
         plainBytes: part.plainBytes,
         open: (signal) => openPlainPart(deps, { store, backupId: manifest.backupId, part, cipher, signal }),
       }));
@@ -123,8 +125,7 @@ async function restoreLooseAssets(
   const { source, database, mode, stopConnections, holder, manifest } = request;
   const { signal } = run;
   await using target = await source.openTarget({ database, mode, stopConnections, signal });
-  const onBytes = (done: number, total: number | null): void => run.advance(done, total ?? undefined);
-  for (const warning of await receiveAssets({ holder, manifest, target, log: run.log, signal, onBytes }))
+  for (const warning of await receiveAssets({ holder, manifest, target, log: run.log, signal, onBytes: run.advance }))
     run.warn(warning);
   deps.reach("restore.loaded");
   signal.throwIfAborted();
@@ -165,9 +166,7 @@ function assetsOf(request: RestoreBackupRequest, manifest: Manifest): SourceSpec
   const dumped = manifest.sources.find((source) => source.name === "assets");
   if (dumped !== undefined) {
     const own = request.targetProject.sources.find((source) => source.name === "assets");
-    return (
-      own ?? { name: dumped.name, type: dumped.type, settings: { paths: dumped.facts["paths"] ?? [], exclude: [] } }
-    );
+    return own ?? { name: dumped.name, type: dumped.type, settings: { paths: archivedPaths(dumped), exclude: [] } };
   }
   throw new AppError("usage", `backup ${manifest.backupId} of ${manifest.project} holds no files`);
 }

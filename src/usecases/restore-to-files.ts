@@ -1,6 +1,7 @@
 // Restores a backup to files: dumps decrypted (and decompressed if asked), assets unpacked below the target path.
 // A file appears under its name only when its bytes were proven.
 
+import { archivedPaths } from "../domain/backup/archived-paths.ts";
 import { AppError, toAppError } from "../domain/error.ts";
 import type { Manifest, ManifestPart } from "../domain/backup/manifest.ts";
 import type { Project } from "../domain/project/project.ts";
@@ -116,14 +117,12 @@ async function receive(
   { holder, manifest }: Opened,
   paths: readonly string[],
 ): Promise<RestoredFile> {
-  const described = manifest.sources.find(({ type }) => type === "files");
-  const type = described?.type ?? "files";
-  const source = await deps.openSource({ name: "assets", type, settings: { paths, exclude: [] } }, run.log);
+  const source = await deps.openSource({ name: "assets", type: "files", settings: { paths, exclude: [] } }, run.log);
   const { signal, log } = run;
   const place = { database: request.targetPath, mode: "create", stopConnections: false, signal } as const;
   await using target = await source.openTarget(place);
-  const onBytes = (done: number, total: number | null): void => run.advance(done, total ?? undefined);
-  for (const warning of await receiveAssets({ holder, manifest, target, log, signal, onBytes })) run.warn(warning);
+  for (const warning of await receiveAssets({ holder, manifest, target, log, signal, onBytes: run.advance }))
+    run.warn(warning);
   await target.commit();
   return { path: request.targetPath, format: "files.tar", plain: true };
 }
@@ -144,7 +143,7 @@ async function unpack(
   const spec = {
     name: part.source,
     type: described.type,
-    settings: { paths: described.facts["paths"] ?? [], exclude: [] },
+    settings: { paths: archivedPaths(described), exclude: [] },
   };
   const source = await deps.openSource(spec, run.log);
   const { signal } = run;

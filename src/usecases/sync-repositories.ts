@@ -130,7 +130,7 @@ async function syncOne(
       tags,
       signal: run.signal,
       ...(parent === undefined ? {} : { parent }),
-      onProgress: ({ bytesDone, bytesTotal }) => run.advance(bytesDone, bytesTotal ?? undefined),
+      onProgress: ({ bytesDone, bytesTotal }) => run.advance(bytesDone, bytesTotal),
     });
     for (const warning of result.warnings) run.warn(`storage ${ready.name}: ${warning}`);
     const { snapshotId: id } = result;

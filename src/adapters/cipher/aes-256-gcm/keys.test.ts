@@ -189,6 +189,14 @@ test("the keys are described with their secret, the current one first", async ()
   expect(keys[0]!.keyId).toBe((await open({ password: token }, contextWith())).keyId);
 });
 
+test("a process that keeps no salt describes a password by the salt that it also seals with", async () => {
+  const { passwordSalt: _salt, ...context } = contextWith();
+  const [described] = await describeKeys({ password: "p" }, context);
+  expect(described!.keyId).toBe((await open({ password: "p" }, context)).keyId);
+  const [kept] = await describeKeys({ password: "p" }, { ...context, passwordSalt: async () => new Uint8Array(16) });
+  expect(kept!.keyId).not.toBe(described!.keyId);
+});
+
 test("unknown settings are refused", () => {
   expect(Aes256GcmConfig.safeParse({ passwort: "x" }).success).toBe(false);
   expect(Aes256GcmConfig.safeParse({ password: "" }).success).toBe(false);
