@@ -1,7 +1,8 @@
 import { expect, test } from "bun:test";
 import { manifest as sampleManifest } from "../../tests/support/sample-manifest.ts";
 import { formatManifest } from "../domain/backup/parse-manifest.ts";
-import { AppError, toAppError } from "../domain/error.ts";
+import type { AppError } from "../domain/error.ts";
+import { toAppError } from "../domain/error.ts";
 import { parseStoredManifest } from "./read-catalog.ts";
 
 function errorOf(text: string): AppError {

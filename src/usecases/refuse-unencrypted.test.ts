@@ -1,31 +1,10 @@
 import { describe, expect, test } from "bun:test";
-import type { Run } from "../domain/run/run.ts";
 import { openTestDeps, type TestDeps, type TestDepsOptions } from "../../tests/support/fake-deps.ts";
 import { describeFakeTables, tablesOf } from "../../tests/support/fake-source.ts";
 import { manifest as sampleManifest } from "../../tests/support/sample-manifest.ts";
 import { backUpOnce } from "../../tests/support/run-fake-backup.ts";
-import { fullRestore } from "./drill-backup.ts";
+import { restore } from "../../tests/support/run-fake-restore.ts";
 import { requireEncrypted } from "./refuse-unencrypted.ts";
-import { restoreBackup, type RestoreBackupRequest } from "./restore-backup.ts";
-
-async function restore(world: TestDeps, changes: Partial<RestoreBackupRequest> = {}): Promise<Run> {
-  const run = await restoreBackup(world.deps, {
-    project: world.project,
-    reference: "latest",
-    targetProject: world.project,
-    intoDatabase: "copy",
-    assets: null,
-    mode: "create",
-    stopConnections: false,
-    options: fullRestore,
-    safetyBackup: false,
-    agree: async () => true,
-    signal: world.signal,
-    ...changes,
-  });
-  await world.flush();
-  return run;
-}
 
 const contentOf = (world: TestDeps, place: string): string => describeFakeTables(world.server.databases.get(place));
 

@@ -1,35 +1,15 @@
 import { describe, expect, test } from "bun:test";
 import { AppError } from "../domain/error.ts";
 import type { SourceSpec } from "../domain/project/project.ts";
-import type { Run } from "../domain/run/run.ts";
 import { openTestDeps, type TestDeps, type TestDepsOptions } from "../../tests/support/fake-deps.ts";
 import { describeFakeTables, tablesOf } from "../../tests/support/fake-source.ts";
 import { manifest as sampleManifest } from "../../tests/support/sample-manifest.ts";
 import { back, backUpOnce } from "../../tests/support/run-fake-backup.ts";
+import { restore } from "../../tests/support/run-fake-restore.ts";
 import { fullRestore } from "./drill-backup.ts";
-import { fromFirstGoodStorage, restoreBackup, type RestoreBackupRequest } from "./restore-backup.ts";
+import { fromFirstGoodStorage } from "./restore-backup.ts";
 
 const assets = { name: "assets", type: "files", settings: { paths: ["/uploads"], exclude: [] } };
-
-async function restore(world: TestDeps, changes: Partial<RestoreBackupRequest> = {}): Promise<Run> {
-  const run = await restoreBackup(world.deps, {
-    project: world.project,
-    reference: "latest",
-    targetProject: world.project,
-    intoDatabase: "copy",
-    assets: null,
-    mode: "create",
-    stopConnections: false,
-    options: fullRestore,
-    safetyBackup: false,
-    agree: async () => true,
-    agreeToUnencrypted: async () => false,
-    signal: world.signal,
-    ...changes,
-  });
-  await world.flush();
-  return run;
-}
 
 const counting = { enabled: true, level: "checksum", rowCounts: "exact", drillOn: "project" } as const;
 
