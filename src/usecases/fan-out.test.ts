@@ -100,13 +100,16 @@ test("an error of the source aborts every storage and closes none", async () => 
 test("a storage that stalls is given up after the stall time and does not hold the others", async () => {
   const stuck = fakeSink("stuck", { write: () => new Promise(() => {}) });
   const good = fakeSink("good");
-  const result = await fanOut(chunks(10), [stuck, good], { stallTimeoutMs: 100, freeChunk });
-  expect(result.failures.map((entry) => entry.error.code)).toEqual(["stalled"]);
+  const result = await fanOut(chunks(10), [stuck, good], { stallTimeoutMs: 600, freeChunk });
+  expect(result.failures.map(({ error }) => [error.code, error.message])).toEqual([
+    ["stalled", "storage stuck accepted no data for 1 s"],
+  ]);
   expect(good.chunks.length).toBe(10);
 });
 
 test("a write that never settles, not even when it is aborted, holds nobody for longer than it must", async () => {
-  const deaf = { ...fakeSink("deaf"), abort: () => {} };
+  const told: string[] = [];
+  const deaf = { ...fakeSink("deaf"), abort: (reason: AppError) => void told.push(reason.message) };
   deaf.writer.write = () => new Promise(() => {});
   async function* broken(): AsyncGenerator<Uint8Array> {
     yield new Uint8Array(10);
@@ -119,6 +122,7 @@ test("a write that never settles, not even when it is aborted, holds nobody for 
   );
   expect(performance.now() - started).toBeLessThan(2_000);
   expect(deaf.events).toContain("abort");
+  expect(told).toEqual(["pg_dump ended with status 1"]);
 });
 
 test("an abort that never ends is not waited for", async () => {

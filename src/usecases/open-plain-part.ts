@@ -20,6 +20,8 @@ export interface PlainPartRequest {
   onStoredBytes?(bytes: number): void;
 }
 
+const elsewhere = "restore from another storage or an older backup; run backupctl verify on the others";
+
 type ReadDeps = Pick<Deps, "codecs" | "settings">;
 
 export async function* openPlainPart(deps: ReadDeps, request: PlainPartRequest): ByteStream {
@@ -29,7 +31,7 @@ export async function* openPlainPart(deps: ReadDeps, request: PlainPartRequest):
   const sealed = stored.measure(readWatched(deps, request));
   const compressed =
     part.encryption === null ? sealed : requireCipher(request).decrypt(sealed, contextOf(request), signal);
-  yield* plain.measure(deps.codecs[part.compression.algorithm].decompress(compressed));
+  yield* plain.measure(nameDamage(part.key, deps.codecs[part.compression.algorithm].decompress(compressed)));
   requireStored(part, stored);
   requireEqual(part.key, "plain bytes", plain.bytes, part.plainBytes);
   requireEqual(part.key, "SHA-256 of the plain bytes", plain.sha256(), part.plainSha256);
@@ -63,6 +65,17 @@ function readWatched(deps: Pick<Deps, "settings">, request: Omit<PlainPartReques
   return watchStall(store.read(part.key, { signal }), stallTimeoutMs, stall, (error) => stalled.abort(error));
 }
 
+/** A decoder knows what is damaged, but not in which object. */
+async function* nameDamage(key: string, decoded: ByteStream): ByteStream {
+  try {
+    yield* decoded;
+  } catch (error) {
+    if (!(error instanceof AppError) || error.code !== "backup_corrupt") throw error;
+    const { message, hint = elsewhere, details } = error;
+    throw new AppError("backup_corrupt", `${key}: ${message}`, { hint, details: { ...details, key }, cause: error });
+  }
+}
+
 function requireStored(part: ManifestPart, stored: Meter): void {
   requireEqual(part.key, "stored bytes", stored.bytes, part.storedBytes);
   requireEqual(part.key, "SHA-256 of the stored bytes", stored.sha256(), part.storedSha256);
@@ -86,7 +99,7 @@ function requireCipher({ cipher, part }: PlainPartRequest): Cipher {
 function requireEqual(key: string, what: string, actual: number | string, expected: number | string): void {
   if (actual === expected) return;
   throw new AppError("backup_corrupt", `${key}: ${what} are ${actual}, the manifest says ${expected}`, {
-    hint: "restore from another storage or an older backup; run backupctl verify on the others",
+    hint: elsewhere,
     details: { key },
   });
 }

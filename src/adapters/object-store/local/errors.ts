@@ -14,7 +14,7 @@ export function translateDiskError(error: unknown, what: string, location: strin
     case "ENOSPC":
     case "EDQUOT":
       return new AppError("disk_full", `${place} failed: no space is left (${errno})`, {
-        hint: "free some space or shorten the retention, then run again",
+        hint: "free some space there (a shorter retention keeps fewer backups), then run it again",
         cause: error,
       });
     case "EACCES":

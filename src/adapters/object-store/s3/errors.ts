@@ -122,7 +122,10 @@ export function translateS3Error(error: unknown, what: string, location: string)
   const told = [named, status === undefined ? "" : `HTTP ${status}`].filter(Boolean).join(", ");
   const message = `${what} in ${location} failed: ${told === "" ? "unknown error" : told}`;
   if (fullCodes.has(code) || status === 507) {
-    return new AppError("disk_full", message, { hint: "raise the quota or shorten the retention", cause: error });
+    return new AppError("disk_full", message, {
+      hint: "raise the quota (a shorter retention keeps fewer backups), then run it again",
+      cause: error,
+    });
   }
   if (code === "RequestTimeTooSkewed") {
     return new AppError("storage_auth_failed", message, { hint: "set this machine's clock", cause: error });
@@ -141,6 +144,10 @@ export function translateS3Error(error: unknown, what: string, location: string)
   }
   if (code === "NoSuchBucket") {
     return new AppError("storage_failed", message, { hint: "create the bucket, or correct its name", cause: error });
+  }
+  if (code === "NoSuchUpload") {
+    const hint = "somebody aborted the upload: look for a lifecycle rule of the bucket that does, then run it again";
+    return new AppError("storage_failed", message, { hint, cause: error });
   }
   if (status === 301 || status === 307 || code === "PermanentRedirect") {
     return new AppError("storage_failed", message, { hint: "correct the region or the endpoint", cause: error });

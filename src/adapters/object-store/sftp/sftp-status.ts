@@ -46,7 +46,7 @@ export function translateStatus(error: unknown, what: string, location: string):
 
 export function diskFull(what: string, location: string, cause: unknown): AppError {
   return new AppError("disk_full", `${what} in ${location} failed: no space is left`, {
-    hint: "free some space, raise the quota or shorten the retention, then run again",
+    hint: "free some space there or raise the quota (a shorter retention keeps fewer backups), then run it again",
     cause,
   });
 }
