@@ -42,6 +42,14 @@ describe("restoring into a new database", () => {
     expect(world.server.open.size).toBe(0);
   });
 
+  test("tells how much there is to restore", async () => {
+    const world = await filled();
+    world.events.length = 0;
+    await restore(world);
+    const told = world.events.flatMap((event) => (event.type === "progress" ? [event.progress] : []));
+    expect(told[0]!.bytesTotal).toBeGreaterThan(0);
+  });
+
   test("protects the backup from prune for as long as it reads", async () => {
     const world = await filled();
     let during: string[] = [];

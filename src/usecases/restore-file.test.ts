@@ -65,6 +65,11 @@ describe("a file into a database", () => {
     });
   }
 
+  test("of a project that writes just that is restored without a warning, strict or not", async () => {
+    const world = await filled();
+    expect(await restore(world, { strictSniff: true })).toMatchObject({ status: "succeeded", warnings: [] });
+  });
+
   test("of a project is warned of when it is not what the project writes, and refused with strict", async () => {
     const world = await filled();
     world.project = { ...world.project, encryption: { type: "aes-256-gcm", settings: {} } };

@@ -46,7 +46,7 @@ describe("a restore to files", () => {
     test(`writes the dump as it was compressed and unpacks the files (${encrypted ? "encrypted" : "plain"})`, async () => {
       const world = await filled({ encrypted });
       const run = await restore(world);
-      expect(run.status).toBe("succeeded");
+      expect(run).toMatchObject({ status: "succeeded", backupId: [...world.memory.backups.keys()][0] });
       expect(names(world)).toEqual(["*.dump.gz"]);
       const [file] = out(world).objects.values();
       expect(gunzipSync(file!.bytes).toString()).toStartWith("PGDMP fake");
