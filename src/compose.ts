@@ -23,7 +23,7 @@ import { findRepositorySpec, openRepository } from "./compose/open-repository.ts
 import { openLogs } from "./compose/open-logs.ts";
 import { openState } from "./compose/open-state.ts";
 import { findDefinition, loadRegistries } from "./compose/registries.ts";
-import { relieveMemory } from "./compose/relieve-memory.ts";
+import { relieveMemory, relieveMemoryNow } from "./compose/relieve-memory.ts";
 import type { Deps } from "./usecases/deps.ts";
 
 declare const BACKUPCTL_VERSION: string | undefined;
@@ -164,7 +164,7 @@ async function openApp(context: CliContext, options: AppOptions): Promise<App> {
       }
       const module = await findDefinition(registries.objectStores, "storage", spec.type).load();
       const { withMemoryRelief } = await import("./adapters/object-store/with-memory-relief.ts");
-      const store = withMemoryRelief(module.open(spec.settings, { log }), deps.relieveMemory);
+      const store = withMemoryRelief(module.open(spec.settings, { log }), relieveMemoryNow);
       if (limits?.uploadKbps === undefined && limits?.downloadKbps === undefined) return store;
       const { withBandwidthLimit } = await import("./adapters/object-store/with-bandwidth-limit.ts");
       return withBandwidthLimit(store, limits, systemClock);

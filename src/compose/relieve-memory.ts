@@ -1,17 +1,29 @@
-// Buffers are freed late by the runtime. A full collection frees them, but costs as much time as compressing a few
-// megabytes, so that it runs only when there is something to gain.
+// Buffers are freed late by the runtime. A collection frees them, but costs as much time as compressing a few megabytes,
+// so that it runs only when there is something to gain.
 
 const thresholdBytes = 128 * 1024 * 1024;
 const growthBytes = 8 * 1024 * 1024;
 
-/** Resident memory after the last collection: what is in use, or will not be given back. */
+/** The least resident memory since the last collection began: what is in use, or will not be given back. */
 let floorBytes = 0;
 
-export function relieveMemory(): void {
+function hasGrown(): boolean {
   const residentBytes = process.memoryUsage.rss();
   // What was in use then, as for stretching a password, may have been given back since.
   floorBytes = Math.min(floorBytes, residentBytes);
-  if (residentBytes < Math.max(thresholdBytes, floorBytes + growthBytes)) return;
+  return residentBytes >= Math.max(thresholdBytes, floorBytes + growthBytes);
+}
+
+/** Collects beside the work: a dump's large blocks are freed by hand, and what is left over can wait. */
+export function relieveMemory(): void {
+  if (!hasGrown()) return;
+  floorBytes = process.memoryUsage.rss();
+  Bun.gc(false);
+}
+
+/** Collects at once: what a restore or a check reads would grow faster than a collection beside it gets on. */
+export function relieveMemoryNow(): void {
+  if (!hasGrown()) return;
   Bun.gc(true);
   floorBytes = process.memoryUsage.rss();
 }
