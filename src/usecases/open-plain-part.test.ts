@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import { gzipSync } from "node:zlib";
-import { AppError } from "../domain/error.ts";
+import type { AppError } from "../domain/error.ts";
 import type { ManifestPart } from "../domain/backup/manifest.ts";
 import { codecs } from "../adapters/codec/index.ts";
 import { openMemoryStore } from "../adapters/object-store/memory/index.ts";
