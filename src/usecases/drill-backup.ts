@@ -32,35 +32,42 @@ export const fullRestore: RestoreOptions = {
   noPrivileges: false,
 };
 
+export interface DrillResult {
+  readonly verification: Verification;
+  /** What a person can do about a drill that failed: often the server it ran on is at fault, not the backup. */
+  readonly hint: string | undefined;
+}
+
 /** A failed drill is a result, not an error; a cancel throws, and so does what says nothing of the backup (no server, no tool). */
 export async function drillBackup(
   deps: Pick<Deps, "clock" | "codecs" | "settings" | "openSource">,
   request: DrillRequest,
-): Promise<Verification> {
+): Promise<DrillResult> {
   const started = deps.clock.monotonicMs();
-  let message: string | null = null;
+  let failure: AppError | undefined;
   try {
     for (const described of request.manifest.sources) await drillSource(deps, request, described);
   } catch (error) {
     request.signal.throwIfAborted();
     const undecided = undecidedBy(error);
     if (undecided !== undefined) throw undecided;
-    message = toAppError(error).message;
+    failure = toAppError(error);
   }
   const restoreMs = Math.round(deps.clock.monotonicMs() - started);
-  if (message === null)
+  if (failure === undefined)
     request.log(
       "info",
       `drill passed in ${(restoreMs / 1000).toFixed(1)} s from storage ${request.holder.target.name}`,
     );
-  return {
+  const verification: Verification = {
     level: "restore",
-    passed: message === null,
+    passed: failure === undefined,
     at: deps.clock.now(),
     storage: request.holder.target.name,
-    message,
+    message: failure?.message ?? null,
     restoreMs,
   };
+  return { verification, hint: failure?.hint };
 }
 
 /** Every source of the backup, not of the project as it is now: what is not restored is not proven. */

@@ -213,7 +213,7 @@ async function drillAndRecord(
   const holder = held[0]!;
   const { manifest } = result;
   const drill = { project, manifest, holder, cipher: await ready.cipher, log: run.log, signal: run.signal };
-  const verification = await drillBackup(deps, drill);
+  const { verification, hint } = await drillBackup(deps, drill);
   for (const one of held) {
     const storage = one.target.name;
     const snapshotId = await recordVerification(deps, one, manifest, { ...verification, storage });
@@ -223,14 +223,18 @@ async function drillAndRecord(
   const { passed, restoreMs } = verification;
   run.report({ verified: passed, drill: passed ? "passed" : "failed", restoreMs });
   if (!verification.passed)
-    throw tagStage(new AppError("verify_failed", verification.message ?? "the drill failed"), "verify");
+    throw tagStage(
+      new AppError("verify_failed", verification.message ?? "the drill failed", hint === undefined ? {} : { hint }),
+      "verify",
+    );
 }
 
 async function asWarning(run: ActiveRun, what: string, work: () => Promise<unknown>): Promise<void> {
   try {
     await work();
   } catch (error) {
-    run.warn(`${what}: ${toAppError(error).message}`);
+    const { message, hint } = toAppError(error);
+    run.warn(hint === undefined ? `${what}: ${message}` : `${what}: ${message} (${hint})`);
   }
 }
 

@@ -210,6 +210,15 @@ describe("a drill", () => {
     expect(world.server.open.size).toBe(0);
   });
 
+  test("that fails says what can be done about its cause, where the cause is known", async () => {
+    const world = await filled();
+    const hint = "raise the limit of the server";
+    world.server.faults.restore = new AppError("restore_failed", "a row is too long", { hint });
+    expect((await verify(world, "restore")).error).toMatchObject({ hint });
+    world.server.faults.restore = new AppError("restore_failed", "a row is too long");
+    expect((await verify(world, "restore")).error!.hint).toContain("make a new backup");
+  });
+
   test.each(["tool_missing", "source_unreachable", "source_auth_failed"] as const)(
     "%s says nothing of the backup: the run fails with it, and what was proven before stays proven",
     async (code) => {

@@ -49,6 +49,7 @@ async function verifyEverywhere(deps: Deps, run: ActiveRun, request: VerifyReque
   }
   const results: Verification[] = [];
   const undecided: SinkFailure[] = [...found.unread];
+  let hint: string | undefined;
   for (const holder of found.holders) {
     const { target, entry } = holder;
     run.log("info", `verifying ${entry.backupId} on ${target.name} (${level})`);
@@ -70,7 +71,9 @@ async function verifyEverywhere(deps: Deps, run: ActiveRun, request: VerifyReque
         // Each storage is judged by its own manifest: a good copy elsewhere must not vouch for this one.
         const { manifest, cipher } = await readProvenManifest(deps, project, holder, unencrypted, signal);
         if (level === "restore") {
-          return await drillBackup(deps, { project, manifest, holder, cipher, log: run.log, signal });
+          const drill = await drillBackup(deps, { project, manifest, holder, cipher, log: run.log, signal });
+          hint ??= drill.hint;
+          return drill.verification;
         }
         const limits = await verifyParts(deps, {
           backupId: manifest.backupId,
@@ -105,7 +108,7 @@ async function verifyEverywhere(deps: Deps, run: ActiveRun, request: VerifyReque
     new AppError(
       "verify_failed",
       `backup ${found.manifest.backupId} failed ${level} on ${failed.map(({ storage }) => storage).join(", ")}: ${failed[0]!.message}`,
-      { hint: "make a new backup now and look for the cause; restore from a storage that passed" },
+      { hint: hint ?? "make a new backup now and look for the cause; restore from a storage that passed" },
     ),
     "verify",
   );
