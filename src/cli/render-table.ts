@@ -18,10 +18,18 @@ export function renderTable(header: readonly string[], rows: readonly (readonly 
     .join("\n");
 }
 
+/** Of each time zone: to make one takes half a millisecond. */
+const timeFormats = new Map<string, Intl.DateTimeFormat>();
+
 /** `2026-11-21 02:13:55` in the time zone. */
 export function formatTime(at: number | null, timeZone: string): string {
   if (at === null) return "-";
-  return new Intl.DateTimeFormat("sv-SE", { timeZone, dateStyle: "short", timeStyle: "medium" }).format(at);
+  let format = timeFormats.get(timeZone);
+  if (format === undefined) {
+    format = new Intl.DateTimeFormat("sv-SE", { timeZone, dateStyle: "short", timeStyle: "medium" });
+    timeFormats.set(timeZone, format);
+  }
+  return format.format(at);
 }
 
 /** `3m 12s`, `45s`, `0.4s`, `2h 5m`. */

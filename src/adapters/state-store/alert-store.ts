@@ -3,6 +3,7 @@
 import { alertKey, type Alert } from "../../domain/alert/alert.ts";
 import type { AlertStore } from "../../ports/state-store-alerts.ts";
 import type { StateEngine } from "./engine.ts";
+import { selectNewestRuns } from "./newest-runs.ts";
 import type { AlertRow } from "./schema.ts";
 
 export function createAlertStore(engine: StateEngine): AlertStore {
@@ -45,25 +46,7 @@ export function createAlertStore(engine: StateEngine): AlertStore {
     },
 
     async listNewestSuccesses(kind) {
-      const rows = await db
-        .selectFrom((eb) =>
-          eb
-            .selectFrom("runs")
-            .select(["id", "project", "created_at", "started_at"])
-            .select((inner) =>
-              inner.fn
-                .agg<number>("row_number")
-                .over((over) => over.partitionBy("project").orderBy("created_at", "desc").orderBy("id", "desc"))
-                .as("place"),
-            )
-            .where("kind", "=", kind)
-            .where("status", "=", "succeeded")
-            .where("triggered_by", "<>", "safety")
-            .as("ranked"),
-        )
-        .select(["id", "project", "created_at", "started_at"])
-        .where("place", "=", 1)
-        .execute();
+      const rows = await selectNewestRuns(db, kind, "successes").execute();
       return rows.map(({ id, project, created_at: createdAt, started_at: startedAt }) => {
         return { project, runId: id, startedAt: startedAt ?? createdAt };
       });

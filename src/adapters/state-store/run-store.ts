@@ -6,6 +6,7 @@ import type { RunChanges } from "../../domain/run/audit-write.ts";
 import { canTransition, isTerminal, runStatuses } from "../../domain/run/run.ts";
 import type { RunFilter, StateStore } from "../../ports/state-store.ts";
 import type { StateEngine } from "./engine.ts";
+import { selectNewestRuns } from "./newest-runs.ts";
 import { refusal } from "./refusal.ts";
 import {
   severityOf,
@@ -97,29 +98,9 @@ export function createRunStore(engine: StateEngine): RunStore {
     },
 
     async listLatestRuns(kind) {
-      const rows = await db
-        .selectFrom("runs")
-        .selectAll()
-        .where("id", "in", (eb) =>
-          eb
-            .selectFrom((inner) =>
-              inner
-                .selectFrom("runs")
-                .select("id")
-                .select((x) =>
-                  x.fn
-                    .agg<number>("row_number")
-                    .over((o) => o.partitionBy("project").orderBy("created_at", "desc").orderBy("id", "desc"))
-                    .as("place"),
-                )
-                .where("kind", "=", kind)
-                .as("ranked"),
-            )
-            .select("ranked.id")
-            .where("ranked.place", "=", 1),
-        )
-        .orderBy("created_at", "desc")
-        .orderBy("id", "desc")
+      const rows = await selectNewestRuns(db, kind, "all")
+        .orderBy("runs.created_at", "desc")
+        .orderBy("runs.id", "desc")
         .execute();
       return rows.map(toRun);
     },
