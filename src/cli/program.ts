@@ -23,7 +23,7 @@ const groupSummaries: Readonly<Record<string, string>> = {
 /** Never throws; the result is the process's exit code. */
 export async function runCli(argv: readonly string[], openContext: ContextFactory): Promise<number> {
   let exitCode = 0;
-  const program = buildProgram(openContext, (code) => (exitCode = code));
+  const program = buildProgram(openContext, (code) => (exitCode = code), commandsFor(argv));
   try {
     await program.parseAsync([...separatePassThrough(argv)], { from: "user" });
     return exitCode;
@@ -36,7 +36,17 @@ export async function runCli(argv: readonly string[], openContext: ContextFactor
   }
 }
 
-export function buildProgram(openContext: ContextFactory, onExit: (code: number) => void): Command {
+/** To describe every command takes a fifth of the time of a short one: only those of the group that is asked for, if one is. */
+function commandsFor([first]: readonly string[]): readonly CommandSpec[] {
+  const asked = commandSpecs.filter(({ name }) => name.split(" ")[0] === first);
+  return asked.length > 0 ? asked : commandSpecs;
+}
+
+export function buildProgram(
+  openContext: ContextFactory,
+  onExit: (code: number) => void,
+  specs: readonly CommandSpec[] = commandSpecs,
+): Command {
   const program = new Command("backupctl")
     .description("backs up databases and files, and proves that each backup restores")
     .option(
@@ -52,7 +62,7 @@ export function buildProgram(openContext: ContextFactory, onExit: (code: number)
     .configureHelp({ sortSubcommands: false, showGlobalOptions: true })
     .exitOverride();
   const groups = new Map<string, Command>();
-  for (const spec of commandSpecs) {
+  for (const spec of specs) {
     const [first, second] = spec.name.split(" ");
     let parent = program;
     if (second !== undefined) {

@@ -1,6 +1,6 @@
 // The process's own terminal: results on stdout, everything else on stderr, questions only where somebody can answer.
 
-import { createInterface } from "node:readline";
+import type { Interface } from "node:readline";
 import { AppError } from "../domain/error.ts";
 import { redact } from "../domain/run/redact.ts";
 import type { Terminal } from "./context.ts";
@@ -14,7 +14,10 @@ export function openTerminal(): Terminal {
   return {
     isOutputTerminal: process.stderr.isTTY === true && isCapable,
     isColored: process.stdout.isTTY === true && process.stderr.isTTY === true && isCapable,
-    isInputTerminal: process.stdin.isTTY === true,
+    // Not before somebody asks: the stream of the input takes a while to open.
+    get isInputTerminal() {
+      return process.stdin.isTTY === true;
+    },
     columns: process.stderr.columns ?? defaultColumns,
     print: (text) => void process.stdout.write(`${process.stdout.isTTY === true ? disarm(text) : text}\n`),
     note: (text) => void process.stderr.write(`${disarm(mask(text))}\n`),
@@ -51,6 +54,7 @@ async function ask(question: string, options: { readonly secret?: boolean } = {}
       hint: "give the answer by a flag",
     });
   }
+  const { createInterface } = await import("node:readline");
   const lines = createInterface({ input: process.stdin, output: process.stderr, terminal: true });
   try {
     return await new Promise<string>((resolve, reject) => {
@@ -67,7 +71,7 @@ async function ask(question: string, options: { readonly secret?: boolean } = {}
 }
 
 /** What is typed is not shown: readline writes through this function. */
-function muteEcho(lines: ReturnType<typeof createInterface>, question: string): void {
+function muteEcho(lines: Interface, question: string): void {
   const writer = lines as unknown as { _writeToOutput: (text: string) => void };
   writer._writeToOutput = (text) => {
     if (text.includes(question)) process.stderr.write(question);

@@ -1,6 +1,5 @@
 // What `init` uses.
 
-import { randomBytes } from "node:crypto";
 import type { InitTools } from "../cli/context.ts";
 
 export function initTools(): InitTools {
@@ -10,7 +9,7 @@ export function initTools(): InitTools {
     },
     async write(request) {
       const { writeInitialConfiguration } = await import("../adapters/config/write-initial-configuration.ts");
-      return writeInitialConfiguration(request, (length) => Uint8Array.from(randomBytes(length)));
+      return writeInitialConfiguration(request, (length) => crypto.getRandomValues(new Uint8Array(length)));
     },
   };
 }
