@@ -141,10 +141,14 @@ function describeSpecial({ path, reach }: Found, stats: BigIntStats, options: Ar
   return undefined;
 }
 
-const header = Buffer.alloc(64 * 1024);
-
 function putHeader(entry: TarEntry, { out }: ArchiveOptions): void {
-  const buffer = maxHeaderBytes(entry) <= header.length ? header : Buffer.alloc(maxHeaderBytes(entry));
+  const mostBytes = maxHeaderBytes(entry);
+  const room = out.room();
+  if (mostBytes <= room.length) {
+    out.advance(writeHeader(room, 0, entry));
+    return;
+  }
+  const buffer = new Uint8Array(mostBytes);
   out.put(buffer.subarray(0, writeHeader(buffer, 0, entry)));
 }
 
@@ -207,9 +211,12 @@ function putPiece(fd: number, piece: Piece, fileBytes: number, options: ArchiveO
   return undefined;
 }
 
-const zeros = new Uint8Array(64 * 1024);
-
 function putZeros(bytes: number, { out }: ArchiveOptions): void {
-  for (let rest = bytes; rest > 0 && !out.isStopped; rest -= zeros.length)
-    out.put(rest < zeros.length ? zeros.subarray(0, rest) : zeros);
+  for (let rest = bytes; rest > 0 && !out.isStopped;) {
+    const room = out.room();
+    const count = Math.min(rest, room.length);
+    room.fill(0, 0, count);
+    out.advance(count);
+    rest -= count;
+  }
 }

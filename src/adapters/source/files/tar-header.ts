@@ -44,25 +44,16 @@ export function maxHeaderBytes(entry: TarEntry): number {
 }
 
 /** Writes the header blocks at `at` and returns their length. */
-export function writeHeader(buffer: Buffer, at: number, entry: TarEntry): number {
+export function writeHeader(buffer: Uint8Array, at: number, entry: TarEntry): number {
   const name = entry.type === "directory" && !entry.name.endsWith("/") ? `${entry.name}/` : entry.name;
   const sparse = entry.sparseRealBytes !== undefined;
   const shown = sparse ? `GNUSparseFile.0/${name.slice(name.lastIndexOf("/") + 1)}` : name;
-  const pax = extendedRecords(entry, name);
-  let offset = at;
-  if (pax !== "") {
-    const paxBytes = pax.length;
-    writeBlock(buffer, offset, "x", entry, "PaxHeaders/member", "", paxBytes, 0);
-    offset += blockBytes;
-    if (paxBytes > 64) buffer.write(pax, offset, "latin1");
-    else for (let index = 0; index < paxBytes; index++) buffer[offset + index] = pax.charCodeAt(index);
-    const padded = roundUp(paxBytes);
-    buffer.fill(0, offset + paxBytes, offset + padded);
-    offset += padded;
-  }
-  // Rounded towards zero; where that is not exact the extended header has the time.
+  // Both rounded towards zero; where the seconds alone are not exact the extended header has the time.
   const seconds = Number(entry.modifiedNs / second);
-  writeBlock(buffer, offset, typeFlags[entry.type], entry, shown, entry.linkName, entry.sizeBytes, seconds);
+  const nanoseconds = Number(entry.modifiedNs % second);
+  const records = extendedRecords(entry, name, seconds, nanoseconds);
+  const offset = records === "" ? at : at + writeExtension(buffer, at, records);
+  writeBlock(buffer, offset, entry, shown, seconds);
   return offset + blockBytes - at;
 }
 
@@ -70,11 +61,10 @@ export function roundUp(bytes: number): number {
   return Math.ceil(bytes / blockBytes) * blockBytes;
 }
 
-function extendedRecords(entry: TarEntry, name: string): string {
+function extendedRecords(entry: TarEntry, name: string, seconds: number, nanoseconds: number): string {
   let records = "";
-  const { modifiedNs, linkName } = entry;
+  const { linkName } = entry;
   const sparse = entry.sparseRealBytes !== undefined;
-  const fraction = modifiedNs % second;
   if (!sparse && (name.length > 100 || !isPlain(name))) records += record("path", name);
   if (linkName.length > 100 || !isPlain(linkName)) records += record("linkpath", linkName);
   if (entry.sizeBytes > maxOctal11) records += record("size", String(entry.sizeBytes));
@@ -82,8 +72,8 @@ function extendedRecords(entry: TarEntry, name: string): string {
   if (entry.gid > maxOctal7) records += record("gid", String(entry.gid));
   if (entry.userName.length > 31 || !isPlain(entry.userName)) records += record("uname", entry.userName);
   if (entry.groupName.length > 31 || !isPlain(entry.groupName)) records += record("gname", entry.groupName);
-  if (fraction !== 0n || modifiedNs < 0n || modifiedNs / second > BigInt(maxOctal11))
-    records += record("mtime", decimalSeconds(modifiedNs));
+  if (nanoseconds !== 0 || seconds < 0 || seconds > maxOctal11)
+    records += record("mtime", decimalSeconds(seconds, nanoseconds));
   if (sparse) {
     records += record("GNU.sparse.major", "1");
     records += record("GNU.sparse.minor", "0");
@@ -101,11 +91,12 @@ function record(key: string, value: string): string {
   return `${total} ${key}=${value}\n`;
 }
 
-export function decimalSeconds(nanoseconds: bigint): string {
-  const negative = nanoseconds < 0n;
-  const absolute = negative ? -nanoseconds : nanoseconds;
-  const fraction = (absolute % second).toString().padStart(9, "0").replace(/0+$/, "");
-  return `${negative ? "-" : ""}${absolute / second}${fraction === "" ? "" : `.${fraction}`}`;
+function decimalSeconds(seconds: number, nanoseconds: number): string {
+  const sign = seconds < 0 || nanoseconds < 0 ? "-" : "";
+  if (nanoseconds === 0) return `${sign}${Math.abs(seconds)}`;
+  let digits = String(Math.abs(nanoseconds)).padStart(9, "0");
+  if (digits.endsWith("0")) digits = digits.replace(/0+$/, "");
+  return `${sign}${Math.abs(seconds)}.${digits}`;
 }
 
 function isPlain(text: string): boolean {
@@ -115,23 +106,50 @@ function isPlain(text: string): boolean {
 
 /** A block with everything that many members share, and the sum of its bytes. */
 interface Template {
-  readonly block: Buffer;
+  readonly block: Uint8Array;
   readonly sum: number;
 }
 
-const templates = new Map<string, Template>();
+/** Forgets everything when it is full: what is asked for next comes again. */
+function remember<K, V>(known: Map<K, V>, key: K, value: V): V {
+  if (known.size >= maxTemplates) known.clear();
+  known.set(key, value);
+  return value;
+}
+
 const maxTemplates = 1_000;
+const templates = new Map<string, Template>();
+const extensions = new Map<number, Uint8Array>();
+
+/** The header of an extended header and the records in it; returns their length. */
+function writeExtension(buffer: Uint8Array, at: number, records: string): number {
+  const paxBytes = records.length;
+  const empty = extensions.get(paxBytes) ?? remember(extensions, paxBytes, buildExtension(paxBytes));
+  buffer.set(empty, at);
+  writeText(buffer, at + blockBytes, records, paxBytes);
+  return empty.length;
+}
+
+/** With room for so many bytes of records. Of its header readers look at the size alone, so that one fits every member. */
+function buildExtension(paxBytes: number): Uint8Array {
+  const blocks = new Uint8Array(blockBytes + roundUp(paxBytes));
+  const shared = buildTemplate("x", { mode: 0o644, uid: 0, gid: 0, userName: "root", groupName: "root" });
+  writeFields(blocks, 0, shared, "PaxHeaders/member", "", paxBytes, 0);
+  return blocks;
+}
+
+type Shared = Pick<TarEntry, "mode" | "uid" | "gid" | "userName" | "groupName" | "device">;
 
 interface Recent {
   readonly entry: TarEntry;
   readonly template: Template;
 }
 
-const recent = new Map<string, Recent>();
+const recent = new Map<TarType, Recent>();
 
 /** Neighbours in a tree mostly have the same owner and mode. */
-function findTemplate(flag: string, entry: TarEntry): Template {
-  const last = recent.get(flag);
+function findTemplate(entry: TarEntry): Template {
+  const last = recent.get(entry.type);
   if (
     last !== undefined &&
     last.entry.mode === entry.mode &&
@@ -142,81 +160,89 @@ function findTemplate(flag: string, entry: TarEntry): Template {
     last.entry.device === entry.device
   )
     return last.template;
-  const template = buildTemplate(flag, entry);
-  recent.set(flag, { entry, template });
+  const { type, mode, uid, gid, userName, groupName, device } = entry;
+  const key = `${type}${mode}:${uid}:${gid}:${userName}:${groupName}:${device?.major}:${device?.minor}`;
+  const template = templates.get(key) ?? remember(templates, key, buildTemplate(typeFlags[type], entry));
+  recent.set(type, { entry, template });
   return template;
 }
 
-function buildTemplate(flag: string, { mode, uid, gid, userName, groupName, device }: TarEntry): Template {
-  const key = `${flag}${mode}:${uid}:${gid}:${userName}:${groupName}:${device?.major}:${device?.minor}`;
-  const known = templates.get(key);
-  if (known !== undefined) return known;
-  const block = Buffer.alloc(blockBytes);
+function buildTemplate(flag: string, { mode, uid, gid, userName, groupName, device }: Shared): Template {
+  const block = new Uint8Array(blockBytes);
   writeOctal(block, 100, mode & 0o7777, 7);
   writeOctal(block, 108, uid > maxOctal7 ? 0 : uid, 7);
   writeOctal(block, 116, gid > maxOctal7 ? 0 : gid, 7);
   block.fill(0x20, 148, 156);
-  block.write(flag, 156, "latin1");
-  block.write("ustar\x0000", 257, "latin1");
-  if (userName.length <= 31) block.write(userName, 265, "latin1");
-  if (groupName.length <= 31) block.write(groupName, 297, "latin1");
+  writeText(block, 156, flag, 1);
+  writeText(block, 257, "ustar\x0000", 8);
+  if (userName.length <= 31) writeText(block, 265, userName, 31);
+  if (groupName.length <= 31) writeText(block, 297, groupName, 31);
   writeOctal(block, 329, device?.major ?? 0, 7);
   writeOctal(block, 337, device?.minor ?? 0, 7);
-  const template = { block, sum: sumBytes(block, 0, blockBytes) };
-  if (templates.size >= maxTemplates) templates.clear();
-  templates.set(key, template);
-  return template;
+  return { block, sum: block.reduce((sum, byte) => sum + byte, 0) };
 }
 
-function sumBytes(buffer: Buffer, from: number, to: number): number {
-  let sum = 0;
-  for (let index = from; index < to; index++) sum += buffer[index]!;
-  return sum;
+function writeBlock(buffer: Uint8Array, at: number, entry: TarEntry, name: string, seconds: number): void {
+  const time = seconds >= 0 && seconds <= maxOctal11 ? seconds : 0;
+  writeFields(buffer, at, findTemplate(entry), name, entry.linkName, entry.sizeBytes, time);
 }
 
-function writeBlock(
-  buffer: Buffer,
+/** What differs from member to member, and the checksum, which is summed up on the way. */
+function writeFields(
+  buffer: Uint8Array,
   at: number,
-  flag: string,
-  entry: TarEntry,
+  { block, sum }: Template,
   name: string,
   linkName: string,
   sizeBytes: number,
   seconds: number,
 ): void {
-  const { block, sum } = findTemplate(flag, entry);
   buffer.set(block, at);
-  const nameBytes = Math.min(name.length, 100);
-  for (let index = 0; index < nameBytes; index++) buffer[at + index] = name.charCodeAt(index);
-  if (sizeBytes > maxOctal11) writeBase256(buffer, at + 124, sizeBytes);
-  else writeOctal(buffer, at + 124, sizeBytes, 11);
-  writeOctal(buffer, at + 136, seconds >= 0 && seconds <= maxOctal11 ? seconds : 0, 11);
-  const linkBytes = Math.min(linkName.length, 100);
-  for (let index = 0; index < linkBytes; index++) buffer[at + 157 + index] = linkName.charCodeAt(index);
   const added =
-    sumBytes(buffer, at, at + nameBytes) +
-    sumBytes(buffer, at + 124, at + 148) +
-    sumBytes(buffer, at + 157, at + 157 + linkBytes);
+    writeText(buffer, at, name, 100) +
+    (sizeBytes > maxOctal11 ? writeBase256(buffer, at + 124, sizeBytes) : writeOctal(buffer, at + 124, sizeBytes, 11)) +
+    writeOctal(buffer, at + 136, seconds, 11) +
+    writeText(buffer, at + 157, linkName, 100);
   writeOctal(buffer, at + 148, sum + added, 6);
 }
 
+// Each of these returns the sum of the bytes that it wrote.
+
+function writeText(buffer: Uint8Array, at: number, text: string, maxBytes: number): number {
+  const length = Math.min(text.length, maxBytes);
+  let sum = 0;
+  for (let index = 0; index < length; index++) {
+    const byte = text.charCodeAt(index);
+    buffer[at + index] = byte;
+    sum += byte & 0xff;
+  }
+  return sum;
+}
+
 /** `digits` octal digits and a NUL. */
-function writeOctal(buffer: Buffer, at: number, value: number, digits: number): void {
+function writeOctal(buffer: Uint8Array, at: number, value: number, digits: number): number {
   const high = Math.floor(value / 0o10000000);
   let low = value % 0o10000000;
+  let sum = 0;
   for (let index = at + digits - 1; index >= at; index--) {
     if (index === at + digits - 8) low = high;
-    buffer[index] = 0x30 + (low & 7);
+    const digit = 0x30 + (low & 7);
+    buffer[index] = digit;
+    sum += digit;
     low >>= 3;
   }
   buffer[at + digits] = 0;
+  return sum;
 }
 
-function writeBase256(buffer: Buffer, at: number, value: number): void {
+function writeBase256(buffer: Uint8Array, at: number, value: number): number {
   let rest = value;
+  let sum = 0x80;
   for (let index = at + 11; index > at; index--) {
     buffer[index] = rest % 256;
+    sum += rest % 256;
     rest = Math.floor(rest / 256);
   }
   buffer[at] = 0x80;
+  return sum;
 }
