@@ -148,15 +148,17 @@ async function listEntries(
   isSuperuser: boolean,
   signal: AbortSignal,
 ): Promise<EntryList> {
-  if (options.tables.length > 0) return selectTables(head, options.tables, !place.inPlace);
+  const { tables } = options;
+  const chosen =
+    tables.length > 0 ? selectTables(head, tables, !place.inPlace) : { entries: head.entries, warnings: [] };
   // Comments on what only a superuser owns would stop everybody else.
   const isForeign = (entry: TocEntry): boolean =>
     entry.kind === "COMMENT" && (entry.name.startsWith("EXTENSION ") || entry.name === "SCHEMA public");
   const existing = place.clean ? await listSchemas(place, signal) : new Set<string>();
-  const entries = head.entries.filter(
+  const entries = chosen.entries.filter(
     (entry) => (isSuperuser || !isForeign(entry)) && !(entry.kind === "SCHEMA" && existing.has(entry.name)),
   );
-  return { entries, warnings: [] };
+  return { entries, warnings: chosen.warnings };
 }
 
 /** Mode clean keeps schemas that exist: they may hold more than the backup. */
