@@ -98,7 +98,7 @@ export async function attemptBackup(deps: Deps, run: ActiveRun, request: Attempt
         snapshot: { mode, paths: staged.files.paths },
       });
       await staged.writeManifest(manifest);
-      const work = { manifest, staged, repositories, verification: staged.verification };
+      const work = { manifest, staged, repositories };
       const outcome = await run.stage("sync", () => syncRepositories(deps, run, work));
       synced = outcome.synced;
       attempt.failures.push(...outcome.failures);

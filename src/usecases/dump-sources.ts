@@ -22,7 +22,6 @@ export interface Attempt {
   readonly stem: string;
   readonly tags: Readonly<Record<string, string>>;
   targets: readonly Target[];
-  readonly dropped: Target[];
   readonly failures: SinkFailure[];
   readonly parts: ManifestPart[];
   readonly keys: string[];
@@ -39,7 +38,7 @@ export interface DumpPlan {
 }
 
 export function openAttempt(names: Pick<Attempt, "id" | "stem" | "tags">, targets: readonly Target[]): Attempt {
-  return { ...names, targets, dropped: [], failures: [], parts: [], keys: [], verifications: [] };
+  return { ...names, targets, failures: [], parts: [], keys: [], verifications: [] };
 }
 
 export async function dumpSources(
@@ -57,8 +56,7 @@ export async function dumpSources(
     let activeAt = 0;
     const rowCounts = plan.verification.enabled ? plan.verification.rowCounts : "off";
     run.log("info", `dumping ${named.name}: ${named.source.object}`);
-    await using dump = await tagged(
-      "dump",
+    await using dump = await ofDump(
       named.source.dump({ rowCounts, signal, onActivity: () => (activeAt = performance.now()) }),
     );
     for await (const part of dump.parts()) {
@@ -99,7 +97,7 @@ export async function dumpSources(
       const message = `source ${named.name} (${named.source.object}) yielded nothing to store`;
       throw tagStage(new AppError("source_failed", message), "dump");
     }
-    const summary = await tagged("dump", dump.summary());
+    const summary = await ofDump(dump.summary());
     for (const warning of summary.warnings) run.warn(warning);
     sources.push({
       name: named.name,
@@ -164,14 +162,14 @@ export async function verifyAttempt(
 export function dropFailed(attempt: Attempt, failures: readonly SinkFailure[]): void {
   const names = new Set(failures.map((failure) => failure.name));
   attempt.failures.push(...failures);
-  attempt.dropped.push(...attempt.targets.filter((target) => names.has(target.name)));
   attempt.targets = attempt.targets.filter((target) => !names.has(target.name));
 }
 
-async function tagged<T>(stage: "dump", work: Promise<T>): Promise<T> {
+/** What fails here is the source's fault. */
+async function ofDump<T>(work: Promise<T>): Promise<T> {
   try {
     return await work;
   } catch (error) {
-    throw tagStage(error, stage) satisfies AppError;
+    throw tagStage(error, "dump");
   }
 }

@@ -15,7 +15,6 @@ export async function runHook(
   which: "pre" | "post",
   status: HookStatus,
   signal: AbortSignal,
-  extra: Readonly<Record<string, string>> = {},
 ): Promise<void> {
   const command = which === "pre" ? project.hooks.preBackup : project.hooks.postBackup;
   if (command === undefined) return;
@@ -26,7 +25,6 @@ export async function runHook(
       BACKUPCTL_RUN_ID: run.id,
       BACKUPCTL_HOOK: `${which}_backup`,
       BACKUPCTL_STATUS: status,
-      ...extra,
     },
     timeoutMs: project.hooks.timeoutMs,
     signal,

@@ -3,7 +3,6 @@
 
 import { dirname } from "node:path";
 import { AppError, toAppError } from "../domain/error.ts";
-import type { Verification } from "../domain/backup/backup.ts";
 import type { Manifest } from "../domain/backup/manifest.ts";
 import {
   backupTag,
@@ -26,8 +25,6 @@ export interface SyncRequest {
   readonly manifest: Manifest;
   readonly staged: StagedDump;
   readonly repositories: readonly ReadyRepository[];
-  /** What was proven of the staged files; it is true of their copies as well. */
-  readonly verification: Verification | null;
 }
 
 export interface SyncedRepository extends NamedRepository {
@@ -110,7 +107,7 @@ async function syncOne(
   request: SyncRequest,
   ready: ReadyRepository,
 ): Promise<SyncedRepository> {
-  const { manifest, staged, verification } = request;
+  const { manifest, staged } = request;
   const { paths, exclude } = staged.files;
   const own = [...staged.dumpPaths, staged.manifestPath];
   const made: { readonly content: SnapshotContent; readonly result: SnapshotResult; readonly snapshot: Snapshot }[] =
@@ -142,7 +139,8 @@ async function syncOne(
     deps.reach("sync.snapshot_made");
   };
 
-  const marks = verification === null ? [] : [verificationTag(verification)];
+  // What was proven of the staged files is true of their copies as well.
+  const marks = staged.verification === null ? [] : [verificationTag(staged.verification)];
   const mode = manifest.snapshot?.mode ?? "combined";
   if (mode === "combined") await save({ kind: "combined" }, [...own, ...paths], marks);
   else {

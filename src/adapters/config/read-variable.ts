@@ -15,7 +15,6 @@ export interface VariableReader {
   find(...names: readonly string[]): Variable | undefined;
   number(name: string, rule: NumberRule): number;
   optionalNumber(name: string, rule: Omit<NumberRule, "fallback">): number | undefined;
-  flag(name: string, fallback: boolean): boolean;
   oneOf<T extends string>(name: string, allowed: readonly T[], fallback: T, aliases?: Readonly<Record<string, T>>): T;
   error(name: string, message: string, hint?: string): void;
   warning(name: string, message: string, hint?: string): void;
@@ -53,14 +52,6 @@ export function createVariableReader(environment: Environment, problems: Problem
     text: (...names) => find(...names)?.value,
     optionalNumber,
     number: (name, rule) => optionalNumber(name, rule) ?? rule.fallback,
-    flag(name, fallback) {
-      const found = find(name);
-      if (found === undefined) return fallback;
-      if (/^(true|1|yes|on)$/i.test(found.value)) return true;
-      if (!/^(false|0|no|off)$/i.test(found.value))
-        problems.error(where(name), `${name} must be true or false, not ${quote(found.value)}`);
-      return false;
-    },
     oneOf(name, allowed, fallback, aliases = {}) {
       const found = find(name);
       if (found === undefined) return fallback;

@@ -5,7 +5,7 @@ import { errorsOf, loadText, problemsOf, testRegistries } from "../../../tests/s
 import { productEnvironment, productExample } from "../../../tests/support/product-example.ts";
 import { configJsonSchema } from "./json-schema.ts";
 import { renderConfiguration } from "./render-configuration.ts";
-import { renderProblems } from "./render-problems.ts";
+import { renderProblem } from "./render-problems.ts";
 
 const registries = testRegistries;
 
@@ -50,11 +50,7 @@ projects:
 
 test("problems are lines that an editor can jump from", async () => {
   const problems = await problemsOf("projcts: []\n", { env: { BACKUP_RETRY_COUNT: "x" } });
-  expect(
-    renderProblems(problems)
-      .replace(/^.*backupctl\.yml/m, "backupctl.yml")
-      .split("\n"),
-  ).toEqual([
+  expect(problems.map((problem) => renderProblem(problem).replace(/^.*backupctl\.yml/, "backupctl.yml"))).toEqual([
     'backupctl.yml:1:1: error: projcts: unknown key "projcts" (did you mean projects?)',
     'environment: error: BACKUP_RETRY_COUNT: BACKUP_RETRY_COUNT must be a whole number from 0 to 100, not "x"',
   ]);

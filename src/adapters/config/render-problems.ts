@@ -9,7 +9,3 @@ export function renderProblem(problem: ConfigProblem): string {
   const key = path === "" ? "" : ` ${path}:`;
   return `${place}: ${severity}:${key} ${message}${hint === undefined ? "" : ` (${hint})`}`;
 }
-
-export function renderProblems(problems: readonly ConfigProblem[]): string {
-  return problems.map(renderProblem).join("\n");
-}
