@@ -9,11 +9,11 @@ import type { Collector } from "./collect-debris.ts";
 import type { Deps } from "./deps.ts";
 import type { ActiveRun } from "./execute-run.ts";
 import { findEndedBackups } from "./find-ended-backups.ts";
+import { readRemembered } from "./read-remembered.ts";
 
 type CleanDeps = Pick<Deps, "clock" | "settings" | "openDirectory">;
 
 const dayMs = 86_400_000;
-const everyBackup = 100_000;
 
 /** The caller holds the project's lock. Does nothing without `local_days`; 0 removes what was just synced as well. */
 export async function cleanStaged(
@@ -46,8 +46,7 @@ export async function collectStaged(
   const files = await listStaged(staging, project.name, run.signal);
   if (files.length === 0) return;
   const ended = await findEndedBackups(deps, { project, except: run.id, failedOnly: true });
-  const backups = await deps.state.listBackups({ project: project.name, limit: everyBackup });
-  const committed = new Set(backups.map(({ id }) => id));
+  const committed = await readRemembered(deps, project.name);
   for (const { object, key } of files) {
     if (!ended.has(key.backupId) || committed.has(key.backupId)) continue;
     await staging.delete(object.key, run.signal);

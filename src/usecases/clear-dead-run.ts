@@ -54,7 +54,7 @@ async function rememberCommitted(
   const committed = holders.filter(({ entry }) => entry.backupId === backupId);
   const [first] = committed;
   if (first === undefined) return;
-  const targets = committed.map(({ target }) => target);
-  await deps.state.saveBackup(describeBackup({ manifest: await readManifestOf(first, signal), committed: targets }));
-  deps.log("info", `backup ${backupId} had been committed on ${targets.map(({ name }) => name).join(", ")}; it stays`);
+  const storages = committed.map(({ target }) => target.name);
+  await deps.state.saveBackup(describeBackup(await readManifestOf(first, signal), storages));
+  deps.log("info", `backup ${backupId} had been committed on ${storages.join(", ")}; it stays`);
 }

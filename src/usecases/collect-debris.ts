@@ -9,12 +9,11 @@ import type { Deps } from "./deps.ts";
 import type { ActiveRun } from "./execute-run.ts";
 import { findEndedBackups, patienceOf } from "./find-ended-backups.ts";
 import { readCatalog } from "./read-catalog.ts";
+import { readRemembered } from "./read-remembered.ts";
 import type { Target } from "./store-part.ts";
 
-/** Nothing younger is touched, however the run that made it ended; a project's own time-out may raise it. What no record
- * here knows is given as long as a run that shows no life. */
+/** Nothing younger is touched, however the run that made it ended; a project's own time-out may raise it. */
 const minimumAgeMs = 60 * 60 * 1000;
-const everyBackup = 100_000;
 
 /** Who collects: a run, or the recovery after a crash. */
 export type Collector = Pick<ActiveRun, "id" | "signal" | "log" | "report">;
@@ -37,7 +36,8 @@ export async function collectDebris(
     if (!debris.key.startsWith(`${project.name}/`)) continue;
     const backupId = parseObjectKey(debris.key)?.backupId;
     const isDead = deadBackup !== null && backupId === deadBackup;
-    // The lock keeps out the runs of this host; one of another host may be at what no record here knows.
+    // The lock keeps out the runs of this host; one of another host may be at what no record here knows, so that this is
+    // given as long as a run that shows no life.
     const isForeign = backupId !== undefined && !ended.has(backupId);
     const patienceMs = isForeign ? patienceOf(project) : Math.max(minimumAgeMs, project.timeoutMs ?? 0);
     if (!isDead && debris.startedAt > now - patienceMs) continue;
@@ -47,8 +47,7 @@ export async function collectDebris(
   }
   const { orphans } = await readCatalog(target.store, project.name, run.signal);
   if (orphans.length > 0) {
-    const catalogue = await deps.state.listBackups({ project: project.name, storage: target.name, limit: everyBackup });
-    const committed = new Set(catalogue.map(({ id }) => id));
+    const committed = await readRemembered(deps, project.name, target.name);
     for (const { backupId, object } of orphans) {
       if (!ended.has(backupId) || committed.has(backupId)) {
         const why = committed.has(backupId) ? "although the backup was committed" : "and no record of a run that ended";

@@ -10,6 +10,7 @@ import { storagesOf, type OpenDeps } from "./open-project.ts";
 import { readVerification } from "./read-catalog.ts";
 import { readHolders, taggedVerification, type Holder } from "./read-holders.ts";
 import { readManifestOf } from "./read-manifest-of.ts";
+import { readRemembered } from "./read-remembered.ts";
 import { describeBackup } from "./describe-backup.ts";
 import { sizeOf } from "./snapshot-groups.ts";
 import { tagStage } from "./stage-error.ts";
@@ -42,17 +43,13 @@ export interface ListResult {
   readonly failures: readonly SinkFailure[];
 }
 
-const everyBackup = 100_000;
-
 export async function listBackups(deps: OpenDeps & Pick<Deps, "state">, request: ListRequest): Promise<ListResult> {
   const { project, signal } = request;
   await using stack = new AsyncDisposableStack();
   const storages = storagesOf(project, request.storage === undefined ? undefined : [request.storage]);
   const read = await readHolders(deps, { project: project.name, storages, log: request.log, signal }, stack);
   const failures: SinkFailure[] = [...read.failures];
-  const remembered = new Map(
-    (await deps.state.listBackups({ project: project.name, limit: everyBackup })).map((backup) => [backup.id, backup]),
-  );
+  const remembered = await readRemembered(deps, project.name);
   const all = [...Map.groupBy(read.holders, ({ entry }) => entry.backupId).values()];
   const backups = (await mapAtOnce(all, describe)).filter((backup) => backup !== undefined);
   backups.sort((a, b) => b.createdAt - a.createdAt);
@@ -80,7 +77,7 @@ export async function listBackups(deps: OpenDeps & Pick<Deps, "state">, request:
   }
 
   async function describeCopy(holder: Holder): Promise<Backup> {
-    const backup = describeBackup({ manifest: await readManifestOf(holder, signal), committed: [] });
+    const backup = describeBackup(await readManifestOf(holder, signal), []);
     const sizeBytes = "group" in holder.place ? sizeOf(holder.place.group) : null;
     return sizeBytes === null ? backup : { ...backup, sizeBytes };
   }

@@ -1,20 +1,21 @@
 // Deletes what the retention policy no longer keeps, per storage: the manifest first, then the parts.
 
 import { AppError } from "../domain/error.ts";
-import type { BackupType } from "../domain/backup/backup.ts";
 import { manifestKey, pinKey } from "../domain/backup/object-key.ts";
-import { planRetention, type RetentionCandidate, type RetentionPlan } from "../domain/retention/plan-retention.ts";
-import { retentionSets } from "../domain/retention/retention-sets.ts";
+import { verifiedAtOf } from "../domain/retention/retention-sets.ts";
 import type { Project } from "../domain/project/project.ts";
 import type { Run } from "../domain/run/run.ts";
 import { collectStaged } from "./clean-staged.ts";
 import { collectDebris } from "./collect-debris.ts";
 import type { Deps, LogSink } from "./deps.ts";
+import { describeBackup } from "./describe-backup.ts";
 import { executeRun, type ActiveRun } from "./execute-run.ts";
 import { isBeingRead } from "./hold-for-reading.ts";
 import { mapAtOnce } from "./map-at-once.ts";
 import { openTargets, storagesOf, type OpenDeps, type OpenedStorages } from "./open-project.ts";
+import { planRetentionSets, type SetCandidate, type SetPlan } from "./plan-retention-sets.ts";
 import { readCatalog, readManifest, readVerification, type CatalogEntry } from "./read-catalog.ts";
+import { readRemembered } from "./read-remembered.ts";
 import { collectSnapshotDebris, planRepository, pruneRepositories } from "./prune-snapshots.ts";
 import { tagStage } from "./stage-error.ts";
 import type { Target } from "./store-part.ts";
@@ -22,38 +23,20 @@ import { takePinTurn } from "./take-pin-turn.ts";
 
 type PruneDeps = OpenDeps & Pick<Deps, "clock" | "settings" | "state" | "reach">;
 
-interface KnownBackup extends RetentionCandidate {
+interface KnownBackup extends SetCandidate {
   readonly entry: CatalogEntry;
-  /** Name of the schedule with a retention of its own, or null for the project's set. */
-  readonly schedule: string | null;
 }
 
-export interface SetPlan<Kept extends RetentionCandidate = RetentionCandidate> {
-  readonly storage: string;
-  readonly schedule: string | null;
-  readonly plan: RetentionPlan;
-  readonly backups: readonly Kept[];
-}
-
-/** The plan for one storage: the same for the preview and for the prune. Changes nothing. */
-export async function planStorage(
+async function planStorage(
   deps: PruneDeps,
   project: Project,
   target: Target,
   signal: AbortSignal,
 ): Promise<readonly SetPlan<KnownBackup>[]> {
   const { entries } = await readCatalog(target.store, project.name, signal);
-  const known = await describeEntries(deps, project, target, entries, signal);
-  return retentionSets(project, known, deps.settings.timeZone).map(({ schedule, policy, timeZone, backups }) => {
-    const plan = planRetention(backups, policy, {
-      now: deps.clock.now(),
-      timeZone,
-      maxRetentionDays: deps.settings.maxRetentionDays,
-      safetyDays: deps.settings.safetyBackupDays,
-      isBaseDir: target.store.location === deps.settings.baseDir,
-    });
-    return { storage: target.name, schedule, plan, backups };
-  });
+  const backups = await describeEntries(deps, project, target, entries, signal);
+  const isBaseDir = target.store.location === deps.settings.baseDir;
+  return planRetentionSets(deps, project, { name: target.name, backups, isBaseDir });
 }
 
 async function pruneStorages(
@@ -131,17 +114,12 @@ async function describeEntries(
   entries: readonly CatalogEntry[],
   signal: AbortSignal,
 ): Promise<KnownBackup[]> {
-  const remembered = new Map(
-    (await deps.state.listBackups({ project: project.name, storage: target.name, limit: 100_000 })).map((backup) => [
-      backup.id,
-      backup,
-    ]),
-  );
+  const remembered = await readRemembered(deps, project.name, target.name);
   return mapAtOnce(entries, describe);
 
   async function describe(entry: CatalogEntry): Promise<KnownBackup> {
-    const facts = remembered.get(entry.backupId) ?? (await readFacts(entry));
-    const verification = entry.hasVerification ? await readVerificationOrRefuse(entry) : undefined;
+    const known = remembered.get(entry.backupId);
+    const facts = known ?? describeBackup(await readManifest(target.store, entry.stem, signal), [target.name]);
     return {
       entry,
       id: entry.backupId,
@@ -150,19 +128,7 @@ async function describeEntries(
       type: facts.type,
       schedule: facts.schedule,
       pinned: entry.pinned,
-      verifiedAt: verification?.passed === true ? verification.at : null,
-    };
-  }
-
-  async function readFacts(
-    entry: CatalogEntry,
-  ): Promise<{ createdAt: number; sizeBytes: number; type: BackupType; schedule: string | null }> {
-    const manifest = await readManifest(target.store, entry.stem, signal);
-    return {
-      createdAt: Date.parse(manifest.startedAt),
-      sizeBytes: manifest.parts.reduce((sum, part) => sum + part.storedBytes, 0),
-      type: manifest.type,
-      schedule: manifest.schedule?.ownRetention === true ? manifest.schedule.name : null,
+      verifiedAt: entry.hasVerification ? verifiedAtOf(await readVerificationOrRefuse(entry)) : null,
     };
   }
 

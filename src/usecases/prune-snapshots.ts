@@ -1,28 +1,24 @@
 // Retention in a repository: our own plan over this project's backups of this host, applied by naming snapshots one by
 // one. Whatever else lies in the repository is neither listed nor named.
 
-import type { BackupType } from "../domain/backup/backup.ts";
-import { planRetention, type RetentionCandidate } from "../domain/retention/plan-retention.ts";
-import { retentionSets } from "../domain/retention/retention-sets.ts";
+import { verifiedAtOf } from "../domain/retention/retention-sets.ts";
 import type { Project } from "../domain/project/project.ts";
 import type { Collector } from "./collect-debris.ts";
 import type { Deps } from "./deps.ts";
 import type { ActiveRun } from "./execute-run.ts";
 import { findEndedBackups } from "./find-ended-backups.ts";
 import { isBeingRead } from "./hold-for-reading.ts";
-import type { SetPlan } from "./prune-backups.ts";
+import { planRetentionSets, type SetCandidate, type SetPlan } from "./plan-retention-sets.ts";
+import { readRemembered } from "./read-remembered.ts";
 import { readRepository, sizeOf, timeOf, type NamedRepository, type SnapshotGroup } from "./snapshot-groups.ts";
 
 type PlanDeps = Pick<Deps, "clock" | "settings" | "state">;
 
-export interface SnapshotCandidate extends RetentionCandidate {
-  readonly schedule: string | null;
+export interface SnapshotCandidate extends SetCandidate {
   readonly group: SnapshotGroup;
 }
 
-const everyBackup = 100_000;
-
-/** The plan for one repository: the same for the preview and for the prune. Changes nothing. */
+/** Only the backups of this host. */
 export async function planRepository(
   deps: PlanDeps,
   project: Project,
@@ -30,37 +26,22 @@ export async function planRepository(
   signal: AbortSignal,
 ): Promise<readonly SetPlan<SnapshotCandidate>[]> {
   const { committed } = await readRepository(repository, project.name, signal, repository.host);
-  const remembered = new Map(
-    (await deps.state.listBackups({ project: project.name, storage: name, limit: everyBackup })).map((backup) => [
-      backup.id,
-      backup,
-    ]),
-  );
-  const candidates = committed.map((group): SnapshotCandidate => {
+  const remembered = await readRemembered(deps, project.name, name);
+  const backups = committed.map((group): SnapshotCandidate => {
     const known = remembered.get(group.backupId);
     const { facts } = group;
-    const type: BackupType = facts.type ?? known?.type ?? "manual";
     return {
       id: group.backupId,
       createdAt: known?.createdAt ?? timeOf(group),
       sizeBytes: sizeOf(group) ?? known?.sizeBytes ?? 0,
-      type,
+      type: facts.type ?? known?.type ?? "manual",
       pinned: facts.pinned,
-      verifiedAt: facts.verification?.passed === true ? facts.verification.at : null,
+      verifiedAt: verifiedAtOf(facts.verification),
       schedule: facts.schedule,
       group,
     };
   });
-  return retentionSets(project, candidates, deps.settings.timeZone).map(({ schedule, policy, timeZone, backups }) => {
-    const plan = planRetention(backups, policy, {
-      now: deps.clock.now(),
-      timeZone,
-      maxRetentionDays: deps.settings.maxRetentionDays,
-      safetyDays: deps.settings.safetyBackupDays,
-      isBaseDir: false,
-    });
-    return { storage: name, schedule, plan, backups };
-  });
+  return planRetentionSets(deps, project, { name, backups, isBaseDir: false });
 }
 
 /** `after_removal`: the data is freed when snapshots went; `always`: also what an earlier forget has left. */

@@ -62,7 +62,7 @@ export async function rebuildCatalog(
 
   async function describe(holder: Holder): Promise<Backup> {
     const { target, entry, place } = holder;
-    const described = describeBackup({ manifest: await readManifestOf(holder, signal), committed: [target] });
+    const described = describeBackup(await readManifestOf(holder, signal), [target.name]);
     const verification = entry.hasVerification
       ? (taggedVerification(holder) ?? {
           ...(await readVerification(target.store, entry.stem, signal)),

@@ -13,7 +13,8 @@ export async function rememberBackup(
   result: AttemptResult,
   onError?: (error: unknown) => void,
 ): Promise<Backup> {
-  const described = describeBackup({ manifest: result.manifest, committed: [...result.committed, ...result.synced] });
+  const storages = [...result.committed, ...result.synced].map(({ name }) => name);
+  const described = describeBackup(result.manifest, storages);
   const [first] = result.synced;
   const isOnlyInRepositories = result.committed.length === 0 && first !== undefined;
   const backup = isOnlyInRepositories ? { ...described, sizeBytes: first.bytesProcessed } : described;

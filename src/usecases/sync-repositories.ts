@@ -3,7 +3,7 @@
 
 import { dirname } from "node:path";
 import { AppError, toAppError } from "../domain/error.ts";
-import type { Manifest } from "../domain/backup/manifest.ts";
+import { retentionScheduleOf, type Manifest } from "../domain/backup/manifest.ts";
 import {
   backupTag,
   parseSnapshotTags,
@@ -116,7 +116,7 @@ async function syncOne(
     project: manifest.project,
     backupId: manifest.backupId,
     type: manifest.type,
-    schedule: manifest.schedule?.ownRetention === true ? manifest.schedule.name : null,
+    schedule: retentionScheduleOf(manifest),
   };
   const save = async (content: SnapshotContent, saved: readonly string[], marks: readonly string[]): Promise<void> => {
     const tags = [...snapshotTags(content, labels), ...marks];

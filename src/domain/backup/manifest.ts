@@ -12,7 +12,7 @@ export interface TableCount {
 }
 
 export interface RowCounts {
-  /** `snapshot`: counted in the dump's own snapshot; `stream`: rows counted in the dump stream; `lock`: under a read lock. */
+  /** Where they were counted: in the dump's own snapshot, in the dump stream, under a read lock, or in the copy that was dumped. */
   readonly method: "snapshot" | "stream" | "lock" | "copy";
   readonly tables: readonly TableCount[];
 }
@@ -90,4 +90,9 @@ export interface Manifest {
   readonly snapshot?: ManifestSnapshot;
   /** Absent or null where nothing is encrypted, or the scheme has no secret to seal with. */
   readonly mac?: ManifestMac | null;
+}
+
+/** The schedule whose own retention the backup falls under; null: the project's set. */
+export function retentionScheduleOf({ schedule }: Pick<Manifest, "schedule">): string | null {
+  return schedule?.ownRetention === true ? schedule.name : null;
 }

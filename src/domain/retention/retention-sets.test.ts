@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import type { ScheduleSpec } from "../project/project.ts";
-import { retentionCandidateOf, retentionSets } from "./retention-sets.ts";
+import { retentionSets, verifiedAtOf } from "./retention-sets.ts";
 
 function schedule(name: string, more: Partial<ScheduleSpec> = {}): ScheduleSpec {
   const timeZone = "Europe/Berlin";
@@ -41,9 +41,7 @@ test("without one time zone for all its schedules a project's set uses the defau
 });
 
 test("only a verification that passed counts", () => {
-  const one = { id: "a", createdAt: 5, sizeBytes: 7, type: "daily", pinned: false } as const;
-  const verification = { level: "checksum", at: 9, storage: "local", message: null, restoreMs: null } as const;
-  expect(retentionCandidateOf({ ...one, verification: null })).toEqual({ ...one, verifiedAt: null });
-  expect(retentionCandidateOf({ ...one, verification: { ...verification, passed: true } }).verifiedAt).toBe(9);
-  expect(retentionCandidateOf({ ...one, verification: { ...verification, passed: false } }).verifiedAt).toBeNull();
+  expect(verifiedAtOf(null)).toBeNull();
+  expect(verifiedAtOf({ passed: true, at: 9 })).toBe(9);
+  expect(verifiedAtOf({ passed: false, at: 9 })).toBeNull();
 });

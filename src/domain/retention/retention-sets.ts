@@ -1,8 +1,7 @@
 // Which backups of a project are judged together on one storage: those under the same rule.
 
-import type { Backup } from "../backup/backup.ts";
+import type { Verification } from "../backup/backup.ts";
 import type { Project } from "../project/project.ts";
-import type { RetentionCandidate } from "./plan-retention.ts";
 import type { RetentionPolicy } from "./retention-policy.ts";
 
 export interface RetentionSet<Kept> {
@@ -41,10 +40,7 @@ export function retentionSets<Kept extends { readonly schedule: string | null }>
   });
 }
 
-/** Only a verification that passed counts. */
-export function retentionCandidateOf(
-  backup: Omit<RetentionCandidate, "verifiedAt"> & Pick<Backup, "verification">,
-): RetentionCandidate {
-  const { id, createdAt, sizeBytes, type, pinned, verification } = backup;
-  return { id, createdAt, sizeBytes, type, pinned, verifiedAt: verification?.passed ? verification.at : null };
+/** When a backup was proven, for its candidate: only a verification that passed counts. */
+export function verifiedAtOf(verification: Pick<Verification, "passed" | "at"> | null): number | null {
+  return verification?.passed === true ? verification.at : null;
 }
