@@ -3,15 +3,16 @@
 
 import { AppError, toAppError } from "../domain/error.ts";
 import { compareRowCounts } from "../domain/backup/compare-row-counts.ts";
+import { globalsFirst, isGlobals } from "../domain/backup/part-format.ts";
 import type { Verification } from "../domain/backup/backup.ts";
-import type { Manifest, ManifestPart, ManifestSource } from "../domain/backup/manifest.ts";
+import type { Manifest, ManifestSource } from "../domain/backup/manifest.ts";
 import type { Project } from "../domain/project/project.ts";
 import type { Cipher } from "../ports/cipher.ts";
-import type { RestoreOptions } from "../ports/source.ts";
 import type { Deps, LogSink } from "./deps.ts";
 import { openPlainPart } from "./open-plain-part.ts";
 import type { Holder } from "./read-holders.ts";
 import { hasLooseAssets, receiveAssets } from "./receive-assets.ts";
+import { fullRestore } from "./restore-parts.ts";
 import { undecidedBy } from "./verdict.ts";
 
 export interface DrillRequest {
@@ -22,15 +23,6 @@ export interface DrillRequest {
   readonly log: LogSink;
   readonly signal: AbortSignal;
 }
-
-export const fullRestore: RestoreOptions = {
-  schemaOnly: false,
-  dataOnly: false,
-  tables: [],
-  jobs: 1,
-  noOwner: false,
-  noPrivileges: false,
-};
 
 export interface DrillResult {
   readonly verification: Verification;
@@ -91,7 +83,7 @@ async function drillSource(
   await using place = await source.openDrill({ on: drillOn === "throwaway" ? "throwaway" : "project", signal });
   // Roles belong to the server, not to the scratch database: a drill must not create them on a live server.
   const drilled = parts.filter((part) => drillOn === "throwaway" || !isGlobals(part));
-  for (const part of drilled.toSorted((a, b) => Number(isGlobals(b)) - Number(isGlobals(a)))) {
+  for (const part of globalsFirst(drilled)) {
     const stream = openPlainPart(deps, {
       store: request.holder.target.store,
       backupId: manifest.backupId,
@@ -118,8 +110,4 @@ async function drillSource(
       details: { differences },
     },
   );
-}
-
-export function isGlobals(part: Pick<ManifestPart, "format">): boolean {
-  return part.format === "globals.sql";
 }

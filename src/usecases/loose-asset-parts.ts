@@ -4,6 +4,7 @@
 import { AppError } from "../domain/error.ts";
 import type { Manifest, ManifestPart } from "../domain/backup/manifest.ts";
 import { formatPartKey } from "../domain/backup/object-key.ts";
+import { assetsFormat } from "../domain/backup/part-format.ts";
 import type { ByteStream } from "../ports/byte-stream.ts";
 import { openMeter } from "./meter.ts";
 import type { Holder } from "./read-holders.ts";
@@ -31,7 +32,7 @@ export async function describeLooseAssets(
   const parts = new Map<string, { readonly part: ManifestPart; readonly id: string; readonly path: string }>();
   for (const [index, { id, path }] of found.entries()) {
     const name = index === 0 ? source : `${source}-${index + 1}`;
-    const key = formatPartKey(`${manifest.stem}.${name}`, "files.tar");
+    const key = formatPartKey(`${manifest.stem}.${name}`, assetsFormat);
     const meter = openMeter();
     for await (const _chunk of meter.measure(place.repository.readFile(id, path, signal)));
     const bytes = { plainBytes: meter.bytes, compressedBytes: meter.bytes, storedBytes: meter.bytes };
@@ -39,7 +40,7 @@ export async function describeLooseAssets(
     const part: ManifestPart = {
       name,
       source,
-      format: "files.tar",
+      format: assetsFormat,
       key,
       ...bytes,
       plainSha256: sha256,

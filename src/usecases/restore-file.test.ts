@@ -6,7 +6,7 @@ import { openTestDeps, type TestDeps, type TestDepsOptions } from "../../tests/s
 import { describeFakeTables, failing, tablesOf } from "../../tests/support/fake-source.ts";
 import { backUpOnce } from "../../tests/support/run-fake-backup.ts";
 import { bundleParts } from "./bundle-parts.ts";
-import { fullRestore } from "./drill-backup.ts";
+import { fullRestore } from "./restore-parts.ts";
 import { exportBackup } from "./export-backup.ts";
 import { parseManifest } from "../domain/backup/parse-manifest.ts";
 import { restoreFile, type RestoreFileRequest } from "./restore-file.ts";

@@ -1,13 +1,14 @@
-// Puts the parts of one source into a target: looks first, asks before anything is replaced, makes a safety backup,
-// restores beside the original where the engine can, compares rows, and only then swaps.
+// Puts the parts of one source into a target, in two steps: `agreeToTarget` looks and asks before anything is replaced (the
+// caller then makes a safety backup), `restoreParts` restores beside the original where the engine can, compares rows, and
+// only then swaps.
 
 import { AppError, toAppError, type ErrorCode } from "../domain/error.ts";
 import { compareRowCounts } from "../domain/backup/compare-row-counts.ts";
 import type { RowCounts } from "../domain/backup/manifest.ts";
+import { globalsFirst } from "../domain/backup/part-format.ts";
 import type { ByteStream } from "../ports/byte-stream.ts";
 import type { RestoreMode, RestoreOptions, RestorePart, RestoreTarget, Source, TargetState } from "../ports/source.ts";
 import type { Deps } from "./deps.ts";
-import { isGlobals } from "./drill-backup.ts";
 import type { ActiveRun } from "./execute-run.ts";
 import { countBytes } from "./meter.ts";
 import { tagStage } from "./stage-error.ts";
@@ -32,10 +33,21 @@ export interface RestorePartsRequest {
   readonly options: RestoreOptions;
 }
 
+/** Everything that a part holds, as it was. */
+export const fullRestore: RestoreOptions = {
+  schemaOnly: false,
+  dataOnly: false,
+  tables: [],
+  jobs: 1,
+  noOwner: false,
+  noPrivileges: false,
+};
+
 export interface RestoreOutcome {
   /** Null where nothing was counted. */
   readonly tables: number | null;
   readonly rows: number | null;
+  /** True when every table has the rows that were counted for the dump. */
   readonly compared: boolean;
 }
 
@@ -65,6 +77,10 @@ export async function agreeToTarget(
   });
 }
 
+/**
+ * Throws what the copy, its storage or the target answers (`speaksAgainstCopy` tells which), and `restore_failed` when the rows
+ * differ from the dump's or a target that is changed in place was left half done.
+ */
 export async function restoreParts(
   deps: Pick<Deps, "settings" | "reach">,
   run: ActiveRun,
@@ -73,7 +89,7 @@ export async function restoreParts(
   const { source, database, mode, options } = request;
   if (request.parts.length === 0)
     throw new AppError("manifest_invalid", `the backup names no part to restore into ${database}`);
-  const parts = request.parts.toSorted((a, b) => Number(isGlobals(b)) - Number(isGlobals(a)));
+  const parts = globalsFirst(request.parts);
   const stall = new AbortController();
   const signal = AbortSignal.any([run.signal, stall.signal]);
   await using target = await source.openTarget({ database, mode, stopConnections: request.stopConnections, signal });

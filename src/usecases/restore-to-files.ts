@@ -4,6 +4,7 @@
 import { archivedPaths } from "../domain/backup/archived-paths.ts";
 import { AppError, toAppError } from "../domain/error.ts";
 import type { Manifest, ManifestPart } from "../domain/backup/manifest.ts";
+import { assetsFormat, isAssets } from "../domain/backup/part-format.ts";
 import type { Project } from "../domain/project/project.ts";
 import type { Run } from "../domain/run/run.ts";
 import type { ByteStream } from "../ports/byte-stream.ts";
@@ -11,7 +12,6 @@ import type { Cipher } from "../ports/cipher.ts";
 import type { ObjectReader, ObjectStore } from "../ports/object-store.ts";
 import type { Source } from "../ports/source.ts";
 import type { Deps } from "./deps.ts";
-import { fullRestore } from "./drill-backup.ts";
 import { executeRun, type ActiveRun } from "./execute-run.ts";
 import { findBackup } from "./find-backup.ts";
 import { holdForReading } from "./hold-for-reading.ts";
@@ -22,7 +22,7 @@ import { hasLooseAssets, receiveAssets } from "./receive-assets.ts";
 import { openPlainPart, openStoredPart } from "./open-plain-part.ts";
 import { trustedCopies, type AgreeToUnencrypted } from "./refuse-unencrypted.ts";
 import { fromFirstGoodStorage } from "./restore-backup.ts";
-import { speaksAgainstCopy } from "./restore-parts.ts";
+import { fullRestore, speaksAgainstCopy } from "./restore-parts.ts";
 
 export interface RestoreToFilesRequest {
   readonly project: Project;
@@ -70,6 +70,7 @@ export async function restoreToFiles(deps: Deps, request: RestoreToFilesRequest)
 
 const cleanupTimeoutMs = 30_000;
 
+/** One storage's copy of the backup, and where its files go. */
 interface Opened {
   readonly manifest: Manifest;
   readonly cipher: Cipher | null;
@@ -104,7 +105,7 @@ async function writeParts(
     written.set(content, files);
   }
   // An archive of the same backup may have given them already.
-  const areThere = [...written.values()].flat().some(({ format }) => format === "files.tar");
+  const areThere = [...written.values()].flat().some(isAssets);
   if (!isLooseWanted || areThere) return;
   const paths = assetSnapshotsOf(opened.holder, opened.manifest).flatMap((found) => found.paths);
   if (paths.length > 0) written.set("loose assets", [await receive(deps, run, request, opened, paths)]);
@@ -124,11 +125,7 @@ async function receive(
   for (const warning of await receiveAssets({ holder, manifest, target, log, signal, onBytes: run.advance }))
     run.warn(warning);
   await target.commit();
-  return { path: request.targetPath, format: "files.tar", plain: true };
-}
-
-export function isAssets(part: Pick<ManifestPart, "format">): boolean {
-  return part.format === "files.tar";
+  return { path: request.targetPath, format: assetsFormat, plain: true };
 }
 
 async function unpack(
@@ -173,7 +170,8 @@ async function writePart(
   const plainPart = { store, backupId: manifest.backupId, part, cipher, signal };
   const storedName = part.key.slice(part.key.lastIndexOf("/") + 1);
   const stored = openStoredPart(deps, plainPart);
-  if (request.raw) return [await writeFile(request, directory, storedName, stored, format, false, signal)];
+  const write = (file: NewFile): Promise<RestoredFile> => writeFile(request.targetPath, directory, file, signal);
+  if (request.raw) return [await write({ name: storedName, format, plain: false, stream: stored })];
 
   // The whole part is proven before its compressed form is written, for only the plain bytes prove a foreign decoder's end.
   for await (const _chunk of openPlainPart(deps, plainPart));
@@ -183,13 +181,13 @@ async function writePart(
   const context = { backupId: manifest.backupId, part: part.name };
   const compressed = part.encryption === null || cipher === null ? stored : cipher.decrypt(stored, context, signal);
   const name = isPlain ? plainName : `${plainName}.${extension}`;
-  const file = await writeFile(request, directory, name, compressed, format, isPlain, signal);
+  const file = await write({ name, format, plain: isPlain, stream: compressed });
   if (!request.decompress) return [file];
   const files = [file];
   try {
     if (!isPlain) {
-      const plain = openPlainPart(deps, plainPart);
-      files.push(await writeFile(request, directory, plainName, plain, format, true, signal));
+      const stream = openPlainPart(deps, plainPart);
+      files.push(await write({ name: plainName, format, plain: true, stream }));
     }
   } catch (error) {
     // The next storage writes it again.
@@ -217,16 +215,19 @@ async function sourceOf(deps: Deps, run: ActiveRun, project: Project, part: Mani
   return spec === undefined ? undefined : deps.openSource(spec, run.log);
 }
 
+interface NewFile extends Pick<RestoredFile, "format" | "plain"> {
+  readonly name: string;
+  readonly stream: ByteStream;
+}
+
+/** Throws `target_not_empty` for a name that is taken. */
 async function writeFile(
-  request: RestoreToFilesRequest,
+  targetPath: string,
   directory: ObjectStore,
-  name: string,
-  stream: ByteStream,
-  format: string,
-  plain: boolean,
+  { name, format, plain, stream }: NewFile,
   signal: AbortSignal,
 ): Promise<RestoredFile> {
-  const path = `${request.targetPath.replace(/\/+$/, "")}/${name}`;
+  const path = `${targetPath.replace(/\/+$/, "")}/${name}`;
   if ((await directory.find(name, signal)) !== undefined) {
     throw new AppError("target_not_empty", `${path} is there already`, { hint: "restore to an empty directory" });
   }

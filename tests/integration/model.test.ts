@@ -8,7 +8,7 @@ import { planRetention, type RetentionCandidate } from "../../src/domain/retenti
 import type { RetentionPolicy } from "../../src/domain/retention/retention-policy.ts";
 import type { Run } from "../../src/domain/run/run.ts";
 import type { CrashPoint } from "../../src/usecases/deps.ts";
-import { fullRestore } from "../../src/usecases/drill-backup.ts";
+import { fullRestore } from "../../src/usecases/restore-parts.ts";
 import { pinBackup } from "../../src/usecases/pin-backup.ts";
 import { pruneBackups } from "../../src/usecases/prune-backups.ts";
 import { readCatalog, readManifest } from "../../src/usecases/read-catalog.ts";

@@ -1,7 +1,7 @@
 // One restore in the world of fakes, as a test wants it.
 
 import type { Run } from "../../src/domain/run/run.ts";
-import { fullRestore } from "../../src/usecases/drill-backup.ts";
+import { fullRestore } from "../../src/usecases/restore-parts.ts";
 import { restoreBackup, type RestoreBackupRequest } from "../../src/usecases/restore-backup.ts";
 import type { TestDeps } from "./fake-deps.ts";
 
