@@ -136,7 +136,7 @@ export async function openApp(context: CliContext, options: AppOptions): Promise
       return openRepository(configuration, registries, name, { tmpDir, host: deps.program.host, limits, log });
     },
     async openDirectory(path, log, options) {
-      if (options?.isMade !== false) await makeDirectory(path);
+      if (options?.create !== false) await makeDirectory(path);
       const module = await findDefinition(registries.objectStores, "storage", "local").load();
       return module.open({ path }, { log });
     },

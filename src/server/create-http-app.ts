@@ -2,12 +2,12 @@
 
 import { Hono } from "hono";
 import { toAppError } from "../domain/error.ts";
-import type { HealthReport } from "../usecases/check-daemon-health.ts";
+import type { DaemonHealth } from "../usecases/check-daemon-health.ts";
 import { healthRoutes } from "./routes/health.ts";
 import { statusRoutes, type StatusReader } from "./routes/status.ts";
 
 export interface HttpSources {
-  checkHealth(): Promise<HealthReport>;
+  checkHealth(): Promise<DaemonHealth>;
   readonly status: StatusReader;
 }
 

@@ -14,12 +14,11 @@ import { commitBackup, discardBackup } from "./commit-backup.ts";
 import type { Deps } from "./deps.ts";
 import { dropFailed, dumpSources, openAttempt, verifyAttempt, type Attempt, type DumpPlan } from "./dump-sources.ts";
 import type { ActiveRun } from "./execute-run.ts";
-import type { SinkFailure } from "./fan-out.ts";
-import type { NamedSource, ReadyRepository } from "./preflight.ts";
+import type { ReadyRepository } from "./preflight.ts";
 import { stageDump, type StagedDump } from "./stage-dump.ts";
 import { stageOf, tagStage } from "./stage-error.ts";
-import type { Target } from "./store-part.ts";
 import { discardSnapshots, syncRepositories, type SyncedRepository } from "./sync-repositories.ts";
+import type { NamedSource, NamedStore, StorageFailure } from "./named.ts";
 
 export interface AttemptRequest {
   /** A new one for each attempt. */
@@ -28,7 +27,7 @@ export interface AttemptRequest {
   readonly type: BackupType;
   readonly schedule: ScheduleSpec | null;
   readonly sources: readonly NamedSource[];
-  readonly targets: readonly Target[];
+  readonly stores: readonly NamedStore[];
   /** When there are any, databases are dumped to a file that feeds everything else. */
   readonly repositories: readonly ReadyRepository[];
   /** Awaited when the first part is there, so that the source can start meanwhile. */
@@ -39,9 +38,9 @@ export interface AttemptRequest {
 export interface AttemptResult {
   /** That of the archives, else that of the snapshots. */
   readonly manifest: Manifest;
-  readonly committed: readonly Target[];
+  readonly committed: readonly NamedStore[];
   readonly synced: readonly SyncedRepository[];
-  readonly failures: readonly SinkFailure[];
+  readonly failures: readonly StorageFailure[];
   /** What was proven before the commit, per storage; empty when verification is off. */
   readonly verifications: readonly Verification[];
 }
@@ -56,11 +55,11 @@ export async function attemptBackup(deps: Deps, run: ActiveRun, request: Attempt
   const names: StemParts = { project: project.name, type, startedAt, timeZone, backupId: id };
   const stem = formatStem(names);
   const tags = { project: project.name, type, time: new Date(startedAt).toISOString() };
-  const attempt = openAttempt({ id, stem, tags }, request.targets);
+  const attempt = openAttempt({ id, stem, tags }, request.stores);
   const plan: DumpPlan = { ...request, compression: project.compression, verification: project.verification };
   run.update({ backupId: id });
   run.report({ stem });
-  let committed: readonly Target[] = [];
+  let committed: readonly NamedStore[] = [];
   let synced: readonly SyncedRepository[] = [];
   let staged: StagedDump | null = null;
   try {
@@ -103,7 +102,7 @@ export async function attemptBackup(deps: Deps, run: ActiveRun, request: Attempt
       synced = outcome.synced;
       attempt.failures.push(...outcome.failures);
     }
-    if (attempt.targets.length > 0) {
+    if (attempt.stores.length > 0) {
       const sealed = await sealManifest(await request.cipher, describe({ stem, sources, parts: attempt.parts }));
       committed = await run.stage("sync", () => commitTo(deps, attempt, sealed, synced.length > 0));
       if (committed.length > 0) manifest = sealed;
@@ -122,7 +121,7 @@ export async function attemptBackup(deps: Deps, run: ActiveRun, request: Attempt
     for (const { name, repository } of made) await discardSnapshots(run, { name, repository }, project.name, id);
     throw error;
   } finally {
-    const uncommitted = request.targets.filter((target) => !committed.includes(target));
+    const uncommitted = request.stores.filter((storage) => !committed.includes(storage));
     await discard(run, attempt, uncommitted);
     await staged?.close(synced.length > 0);
   }
@@ -145,7 +144,7 @@ async function archive(
     return described;
   };
   if (staged === null) return await storeAndVerify(plan.sources);
-  if (attempt.targets.length === 0) return staged.sources;
+  if (attempt.stores.length === 0) return staged.sources;
   try {
     return await storeAndVerify(staged.replay(plan.sources));
   } catch (error) {
@@ -154,7 +153,7 @@ async function archive(
     const failure = toAppError(error);
     dropFailed(
       attempt,
-      attempt.targets.map(({ name }) => ({ name, error: tagStage(failure, stageOf(failure) ?? "sync") })),
+      attempt.stores.map(({ name }) => ({ name, error: tagStage(failure, stageOf(failure) ?? "sync") })),
     );
     return staged.sources;
   }
@@ -165,19 +164,19 @@ async function commitTo(
   attempt: Attempt,
   manifest: Manifest,
   isHeldElsewhere: boolean,
-): Promise<readonly Target[]> {
+): Promise<readonly NamedStore[]> {
   const bytes = new TextEncoder().encode(formatManifest(manifest));
-  const { stem, targets, tags } = attempt;
-  const outcome = await commitBackup(deps, { stem, manifest: bytes, targets, tags });
+  const { stem, stores, tags } = attempt;
+  const outcome = await commitBackup(deps, { stem, manifest: bytes, stores, tags });
   dropFailed(attempt, outcome.failures);
   if (outcome.committed.length === 0 && !isHeldElsewhere) throw attempt.failures.at(-1)!.error;
   return outcome.committed;
 }
 
-async function discard(run: ActiveRun, attempt: Attempt, targets: readonly Target[]): Promise<void> {
+async function discard(run: ActiveRun, attempt: Attempt, stores: readonly NamedStore[]): Promise<void> {
   if (attempt.keys.length === 0) return;
   await Promise.all(
-    targets.map(async ({ name, store }) => {
+    stores.map(async ({ name, store }) => {
       const left = await discardBackup(store, attempt.stem, attempt.keys, AbortSignal.timeout(cleanupTimeoutMs));
       if (left.length > 0)
         run.log("warn", `storage ${name}: could not remove ${left.join(", ")}; prune will collect it`);

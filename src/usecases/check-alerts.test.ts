@@ -5,7 +5,7 @@ import type { Project, ScheduleSpec } from "../domain/project/project.ts";
 import { makeRun } from "../ports/state-store-samples.contract.ts";
 import { makeSlot } from "../ports/state-store-schedules.contract.ts";
 import { checkAlerts } from "./check-alerts.ts";
-import { checkBackups } from "./check-freshness.ts";
+import { checkFreshness } from "./check-freshness.ts";
 
 const hour = 3_600_000;
 const nightly: ScheduleSpec = {
@@ -57,7 +57,7 @@ describe("alerts", () => {
         const bed = openBed();
         await succeed(bed, bed.clock.now() - age * hour);
         await bed.check(more);
-        const { status } = await checkBackups(bed.deps, { ...bed.project, ...more });
+        const { status } = await checkFreshness(bed.deps, { ...bed.project, ...more });
         const isAlert = bed.told.some((line) => line.startsWith("raised rpo"));
         expect({ more, age, isAlert }).toEqual({ more, age, isAlert: status === "failed" });
       }

@@ -4,7 +4,7 @@ import { toAppError } from "../domain/error.ts";
 import type { Deps } from "./deps.ts";
 import type { SchedulerState } from "./run-scheduler.ts";
 
-export interface HealthReport {
+export interface DaemonHealth {
   readonly status: "healthy" | "unhealthy";
   readonly version: string;
   readonly uptimeSeconds: number;
@@ -26,7 +26,7 @@ export interface HealthReport {
   readonly alerts: number | null;
 }
 
-export interface HealthRequest {
+export interface DaemonHealthRequest {
   readonly startedAtMs: number; // monotonic
   readonly scheduler: SchedulerState;
 }
@@ -37,10 +37,11 @@ const answerWithinMs = 5_000;
 const deadEngineMs = 3 * 60_000;
 const mostAlerts = 1_000;
 
+/** Never throws: what cannot be asked is not well. */
 export async function checkDaemonHealth(
   deps: Pick<Deps, "state" | "clock" | "settings" | "program" | "openDirectory">,
-  { startedAtMs, scheduler }: HealthRequest,
-): Promise<HealthReport> {
+  { startedAtMs, scheduler }: DaemonHealthRequest,
+): Promise<DaemonHealth> {
   const { clock, settings, state } = deps;
   const signal = AbortSignal.timeout(answerWithinMs);
   const [store, disk] = await Promise.all([

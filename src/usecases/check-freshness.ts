@@ -9,7 +9,8 @@ import type { Deps } from "./deps.ts";
 const minuteMs = 60_000;
 const runsLookedAt = 50;
 
-export async function checkBackups(
+/** By the runs that the state store remembers, not by the storages. */
+export async function checkFreshness(
   { state, clock }: Pick<Deps, "state" | "clock">,
   project: Project,
 ): Promise<{ readonly status: HealthStatus; readonly detail: string; readonly hint?: string }> {

@@ -5,7 +5,7 @@ import { AppError, toAppError } from "../domain/error.ts";
 import type { HealthCheck, HealthStatus } from "../domain/health/health-check.ts";
 import { unknownHostOf } from "../domain/health/unknown-host.ts";
 import type { Configuration, Project } from "../domain/project/project.ts";
-import { checkBackups } from "./check-freshness.ts";
+import { checkFreshness } from "./check-freshness.ts";
 import type { Deps } from "./deps.ts";
 import type { OpenDeps } from "./open-project.ts";
 import { checkCipher, checkSource, checkStorage, formatBytes, type Check } from "./preflight.ts";
@@ -48,7 +48,7 @@ export async function checkHealth(deps: HealthDeps, request: HealthRequest): Pro
     for (const project of enabled) tasks.push(...sourceTasks(deps, project), ...cipherTasks(deps, project));
     tasks.push(notificationTask(deps));
     tasks.push(
-      ...enabled.map((project) => ({ name: `backups ${project.name}`, look: () => checkBackups(deps, project) })),
+      ...enabled.map((project) => ({ name: `backups ${project.name}`, look: () => checkFreshness(deps, project) })),
     );
   }
   const results: HealthCheck[] = [];

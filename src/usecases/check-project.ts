@@ -6,10 +6,10 @@ import type { Project } from "../domain/project/project.ts";
 import type { Run } from "../domain/run/run.ts";
 import type { Deps } from "./deps.ts";
 import { executeRun, type ActiveRun } from "./execute-run.ts";
-import { openTargets, storagesOf } from "./open-project.ts";
+import { openStorages, storagesOf } from "./open-project.ts";
 import { readCatalog, readManifest } from "./read-catalog.ts";
 import { tagStage } from "./stage-error.ts";
-import type { Target } from "./store-part.ts";
+import type { NamedStore } from "./named.ts";
 
 export interface CheckRequest {
   readonly project: Project;
@@ -24,9 +24,9 @@ export async function checkProject(deps: Deps, request: CheckRequest): Promise<R
   await using _lock = await deps.lock.acquire(project.name, "check");
   return await executeRun(deps, { project: project.name, kind: "check", trigger, signal }, async (run) => {
     await using stack = new AsyncDisposableStack();
-    const opened = await openTargets(deps, storagesOf(project, request.storages), { log: run.log }, stack);
+    const opened = await openStorages(deps, storagesOf(project, request.storages), { log: run.log }, stack);
     const failures = opened.failures.map(({ error }) => error);
-    for (const target of opened.targets) await attempt(target.name, () => checkArchives(run, project, target));
+    for (const storage of opened.stores) await attempt(storage.name, () => checkArchives(run, project, storage));
     for (const { name, repository } of opened.repositories) {
       await attempt(name, async () => {
         await repository.check({ readDataPercent: 0 }, run.signal);
@@ -48,7 +48,7 @@ export async function checkProject(deps: Deps, request: CheckRequest): Promise<R
   });
 }
 
-async function checkArchives(run: ActiveRun, project: Project, { name, store }: Target): Promise<void> {
+async function checkArchives(run: ActiveRun, project: Project, { name, store }: NamedStore): Promise<void> {
   const { entries } = await readCatalog(store, project.name, run.signal);
   const faults: string[] = [];
   for (const { stem, backupId, objects } of entries) {

@@ -8,7 +8,7 @@ import { collectStaged } from "./clean-staged.ts";
 import { collectDebris, type Collector } from "./collect-debris.ts";
 import type { Deps } from "./deps.ts";
 import { describeBackup } from "./describe-backup.ts";
-import { openTargets, type OpenDeps } from "./open-project.ts";
+import { openStorages, type OpenDeps } from "./open-project.ts";
 import { collectSnapshotDebris } from "./prune-snapshots.ts";
 import { readHolders } from "./read-holders.ts";
 import { readManifestOf } from "./read-manifest-of.ts";
@@ -29,10 +29,10 @@ export async function clearDeadRun(deps: ClearDeps, project: Project, run: Run, 
     }
   };
   if (run.backupId !== null) await attempt("catalogue", () => rememberCommitted(deps, project, run.backupId!, signal));
-  const opened = await openTargets(deps, project.storages, { log: deps.log }, stack);
+  const opened = await openStorages(deps, project.storages, { log: deps.log }, stack);
   for (const { name, error } of opened.failures) deps.log("warn", `storage ${name}: ${error.message}`);
-  for (const target of opened.targets) {
-    await attempt(`storage ${target.name}`, () => collectDebris(deps, collector, project, target, run.backupId));
+  for (const storage of opened.stores) {
+    await attempt(`storage ${storage.name}`, () => collectDebris(deps, collector, project, storage, run.backupId));
   }
   for (const named of opened.repositories) {
     // Only locks whose owner is dead.
@@ -54,7 +54,7 @@ async function rememberCommitted(
   const committed = holders.filter(({ entry }) => entry.backupId === backupId);
   const [first] = committed;
   if (first === undefined) return;
-  const storages = committed.map(({ target }) => target.name);
+  const storages = committed.map(({ storage }) => storage.name);
   await deps.state.saveBackup(describeBackup(await readManifestOf(first, signal), storages));
   deps.log("info", `backup ${backupId} had been committed on ${storages.join(", ")}; it stays`);
 }

@@ -10,7 +10,7 @@ import type { ActiveRun } from "./execute-run.ts";
 import { findEndedBackups, patienceOf } from "./find-ended-backups.ts";
 import { readCatalog } from "./read-catalog.ts";
 import { readRemembered } from "./read-remembered.ts";
-import type { Target } from "./store-part.ts";
+import type { NamedStore } from "./named.ts";
 
 /** Nothing younger is touched, however the run that made it ended; a project's own time-out may raise it. */
 const minimumAgeMs = 60 * 60 * 1000;
@@ -26,13 +26,13 @@ export async function collectDebris(
   deps: Pick<Deps, "clock" | "state">,
   run: Collector,
   project: Project,
-  target: Target,
+  storage: NamedStore,
   deadBackup: string | null = null,
 ): Promise<void> {
   const now = deps.clock.now();
   const ended = await findEndedBackups(deps, { project, except: run.id });
   let removed = 0;
-  for (const debris of await target.store.listDebris(run.signal)) {
+  for (const debris of await storage.store.listDebris(run.signal)) {
     if (!debris.key.startsWith(`${project.name}/`)) continue;
     const backupId = parseObjectKey(debris.key)?.backupId;
     const isDead = deadBackup !== null && backupId === deadBackup;
@@ -41,21 +41,21 @@ export async function collectDebris(
     const isForeign = backupId !== undefined && !ended.has(backupId);
     const patienceMs = isForeign ? patienceOf(project) : Math.max(minimumAgeMs, project.timeoutMs ?? 0);
     if (!isDead && debris.startedAt > now - patienceMs) continue;
-    await target.store.deleteDebris(debris, run.signal);
-    run.log("info", `storage ${target.name}: removed the unfinished ${debris.key}`);
+    await storage.store.deleteDebris(debris, run.signal);
+    run.log("info", `storage ${storage.name}: removed the unfinished ${debris.key}`);
     removed += 1;
   }
-  const { orphans } = await readCatalog(target.store, project.name, run.signal);
+  const { orphans } = await readCatalog(storage.store, project.name, run.signal);
   if (orphans.length > 0) {
-    const committed = await readRemembered(deps, project.name, target.name);
+    const committed = await readRemembered(deps, project.name, storage.name);
     for (const { backupId, object } of orphans) {
       if (!ended.has(backupId) || committed.has(backupId)) {
         const why = committed.has(backupId) ? "although the backup was committed" : "and no record of a run that ended";
-        run.log("warn", `storage ${target.name}: ${object.key} has no manifest ${why}; it stays`);
+        run.log("warn", `storage ${storage.name}: ${object.key} has no manifest ${why}; it stays`);
         continue;
       }
-      await target.store.delete(object.key, run.signal);
-      run.log("info", `storage ${target.name}: removed ${object.key}, which belongs to no backup`);
+      await storage.store.delete(object.key, run.signal);
+      run.log("info", `storage ${storage.name}: removed ${object.key}, which belongs to no backup`);
       removed += 1;
     }
   }

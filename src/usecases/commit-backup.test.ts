@@ -11,12 +11,12 @@ const manifest = new TextEncoder().encode('{"the":"manifest"}\n');
 const never = new AbortController().signal;
 const lost = (): AppError => new AppError("storage_failed", "the connection was reset");
 
-async function commit(...stores: FakeStore[]) {
+async function commit(...fakes: FakeStore[]) {
   const points: CrashPoint[] = [];
-  const targets = stores.map((store) => ({ name: store.location, store }));
+  const stores = fakes.map((store) => ({ name: store.location, store }));
   const result = await commitBackup(
     { reach: (point) => points.push(point) },
-    { stem, manifest, targets, tags: { project: "shop" } },
+    { stem, manifest, stores, tags: { project: "shop" } },
   );
   return {
     points,

@@ -5,22 +5,21 @@ import { AppError } from "../domain/error.ts";
 import { manifestKey } from "../domain/backup/object-key.ts";
 import type { ObjectStore } from "../ports/object-store.ts";
 import type { Deps } from "./deps.ts";
-import type { SinkFailure } from "./fan-out.ts";
 import { readWhole } from "./read-whole.ts";
 import { tagStage } from "./stage-error.ts";
-import type { Target } from "./store-part.ts";
+import type { NamedStore, StorageFailure } from "./named.ts";
 
 export interface CommitRequest {
   readonly stem: string;
   /** The manifest's exact bytes. */
   readonly manifest: Uint8Array;
-  readonly targets: readonly Target[];
+  readonly stores: readonly NamedStore[];
   readonly tags: Readonly<Record<string, string>>;
 }
 
 export interface CommitResult {
-  readonly committed: readonly Target[];
-  readonly failures: readonly SinkFailure[];
+  readonly committed: readonly NamedStore[];
+  readonly failures: readonly StorageFailure[];
 }
 
 /** A commit that has begun is finished even when the run is cancelled; only this time limit ends it. */
@@ -28,23 +27,23 @@ const commitTimeoutMs = 120_000;
 
 /** Storages are committed one after the other; one that fails is a failure of that storage alone. */
 export async function commitBackup(deps: Pick<Deps, "reach">, request: CommitRequest): Promise<CommitResult> {
-  const committed: Target[] = [];
-  const failures: SinkFailure[] = [];
+  const committed: NamedStore[] = [];
+  const failures: StorageFailure[] = [];
   deps.reach("commit.before_manifest");
-  for (const target of request.targets) {
+  for (const storage of request.stores) {
     try {
-      await commitTo(target, request);
+      await commitTo(storage, request);
       deps.reach("commit.manifest_written");
-      committed.push(target);
+      committed.push(storage);
       deps.reach("commit.first_storage_done");
     } catch (error) {
-      failures.push({ name: target.name, error: tagStage(error, "sync") });
+      failures.push({ name: storage.name, error: tagStage(error, "sync") });
     }
   }
   return { committed, failures };
 }
 
-async function commitTo({ name, store }: Target, request: CommitRequest): Promise<void> {
+async function commitTo({ name, store }: NamedStore, request: CommitRequest): Promise<void> {
   const key = manifestKey(request.stem);
   const signal = AbortSignal.timeout(commitTimeoutMs);
   try {

@@ -39,7 +39,7 @@ export async function deliverToChannel(
   const sent: string[] = [];
   const failed: { id: string; error: AppError }[] = [];
   const givenUp: { notification: StoredNotification; error: AppError }[] = [];
-  const holder = holderOf(deps.owner);
+  const holder = leaseHolderOf(deps.owner);
   let after: StoredNotification | undefined;
   while (deps.clock.monotonicMs() < request.untilMs) {
     const notification = await deps.state.claimNotification({
@@ -105,6 +105,7 @@ function tooSlow(timeoutMs: number): AppError {
   });
 }
 
+/** How long the receiver asked to be left alone, ms; undefined when it did not say. */
 export function retryAfterOf(error: AppError): number | undefined {
   const given = error.details["retryAfterMs"];
   return typeof given === "number" ? given : undefined;
@@ -114,6 +115,7 @@ async function isHeldElsewhere(deps: DeliverDeps, channel: string): Promise<bool
   return (await deps.state.listNotifications({ channel, status: "pending", limit: 1 })).length > 0;
 }
 
-export function holderOf({ host, bootId, pid, startTicks }: Deps["owner"]): string {
+/** The name under which this process claims messages. */
+export function leaseHolderOf({ host, bootId, pid, startTicks }: Deps["owner"]): string {
   return `${host}/${bootId}/${pid}/${startTicks}`;
 }

@@ -103,8 +103,8 @@ export interface Deps {
   /** True for a storage that is a repository, to be opened by `openRepository`. */
   isRepository(name: string): boolean;
   openRepository(name: string, log: LogSink, limits?: BandwidthLimits): Promise<Repository>;
-  /** A local directory as a storage; it is made unless `isMade` is false. */
-  openDirectory(path: string, log: LogSink, options?: { readonly isMade?: boolean }): Promise<ObjectStore>;
+  /** A local directory as a storage; a missing one is made, unless `create` is false. */
+  openDirectory(path: string, log: LogSink, options?: { readonly create?: boolean }): Promise<ObjectStore>;
   openCipher(encryption: EncryptionSpec): Promise<Cipher>;
   /** Undefined when nobody listens to runs of this project and kind. */
   announce(request: Pick<Run, "project" | "kind" | "trigger">): RunAnnouncement | undefined;

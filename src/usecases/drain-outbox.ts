@@ -2,7 +2,7 @@
 
 import { giveUpAfterMs } from "../domain/notification/plan-retry.ts";
 import { givenUpLines } from "./announce-run.ts";
-import { deliverToChannel, holderOf, type DeliverDeps } from "./deliver-notifications.ts";
+import { deliverToChannel, leaseHolderOf, type DeliverDeps } from "./deliver-notifications.ts";
 import { sendFromJournal, type Drained, type DrainDeps, type DrainRequest } from "./send-from-journal.ts";
 
 const channelsAtOnce = 8;
@@ -48,7 +48,7 @@ async function drainStore(
 
 /** Another configuration may know this channel; after a day none does. */
 async function giveUpOrphans(deps: DeliverDeps, channel: string): Promise<readonly string[]> {
-  const holder = holderOf(deps.owner);
+  const holder = leaseHolderOf(deps.owner);
   const lines: string[] = [];
   for (;;) {
     const now = deps.clock.now();

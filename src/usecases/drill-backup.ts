@@ -49,13 +49,13 @@ export async function drillBackup(
   if (failure === undefined)
     request.log(
       "info",
-      `drill passed in ${(restoreMs / 1000).toFixed(1)} s from storage ${request.holder.target.name}`,
+      `drill passed in ${(restoreMs / 1000).toFixed(1)} s from storage ${request.holder.storage.name}`,
     );
   const verification: Verification = {
     level: "restore",
     passed: failure === undefined,
     at: deps.clock.now(),
-    storage: request.holder.target.name,
+    storage: request.holder.storage.name,
     message: failure?.message ?? null,
     restoreMs,
   };
@@ -85,7 +85,7 @@ async function drillSource(
   const drilled = parts.filter((part) => drillOn === "throwaway" || !isGlobals(part));
   for (const part of globalsFirst(drilled)) {
     const stream = openPlainPart(deps, {
-      store: request.holder.target.store,
+      store: request.holder.storage.store,
       backupId: manifest.backupId,
       part,
       cipher: request.cipher,

@@ -4,7 +4,7 @@
 import { AppError, toAppError } from "../domain/error.ts";
 import type { Project } from "../domain/project/project.ts";
 import type { Deps, LogSink } from "./deps.ts";
-import { openTargets, storagesOf, type OpenDeps } from "./open-project.ts";
+import { openStorages, storagesOf, type OpenDeps } from "./open-project.ts";
 import { checkCipher, checkRepository, checkSource, checkStorage, formatBytes, type Check } from "./preflight.ts";
 
 export interface DryRunRequest {
@@ -52,10 +52,10 @@ export async function checkParts(deps: PartDeps, request: DryRunRequest): Promis
     );
   }
   await using stack = new AsyncDisposableStack();
-  const opened = await openTargets(deps, storagesOf(project, request.storages), { log }, stack);
+  const opened = await openStorages(deps, storagesOf(project, request.storages), { log }, stack);
   for (const { name, error } of opened.failures) checks.push(failed(`storage ${name}`, error));
-  for (const target of opened.targets) {
-    await add(`storage ${target.name}`, () => checkStorage(target, deps.settings.diskMinFreeBytes, signal));
+  for (const storage of opened.stores) {
+    await add(`storage ${storage.name}`, () => checkStorage(storage, deps.settings.diskMinFreeBytes, signal));
   }
   for (const named of opened.repositories) {
     await add(`storage ${named.name}`, () => checkRepository(named, project.name, signal));
@@ -96,7 +96,7 @@ async function checkDisk(
   { settings, openDirectory }: Pick<Deps, "settings" | "openDirectory">,
   { log, signal }: DryRunRequest,
 ): Promise<string> {
-  await using directory = await openDirectory(settings.baseDir, log, { isMade: false });
+  await using directory = await openDirectory(settings.baseDir, log, { create: false });
   const free = await directory.freeBytes(signal);
   if (free === null) return `${settings.baseDir}, free space cannot be told`;
   const wanted = settings.diskMinFreeBytes;

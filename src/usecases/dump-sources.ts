@@ -10,19 +10,18 @@ import type { SourceInfo } from "../ports/source.ts";
 import { compressPart } from "./compress-part.ts";
 import type { Deps } from "./deps.ts";
 import type { ActiveRun } from "./execute-run.ts";
-import type { SinkFailure } from "./fan-out.ts";
-import type { NamedSource } from "./preflight.ts";
 import { tagStage } from "./stage-error.ts";
-import { storePart, type Target } from "./store-part.ts";
+import { storePart } from "./store-part.ts";
 import { verifyParts } from "./verify-parts.ts";
+import type { NamedSource, NamedStore, StorageFailure } from "./named.ts";
 
 /** What an attempt has put where; shrinks as storages fail. */
 export interface Attempt {
   readonly id: string;
   readonly stem: string;
   readonly tags: Readonly<Record<string, string>>;
-  targets: readonly Target[];
-  readonly failures: SinkFailure[];
+  stores: readonly NamedStore[];
+  readonly failures: StorageFailure[];
   readonly parts: ManifestPart[];
   readonly keys: string[];
   readonly verifications: Verification[];
@@ -37,8 +36,8 @@ export interface DumpPlan {
   readonly verification: VerificationSpec;
 }
 
-export function openAttempt(names: Pick<Attempt, "id" | "stem" | "tags">, targets: readonly Target[]): Attempt {
-  return { ...names, targets, failures: [], parts: [], keys: [], verifications: [] };
+export function openAttempt(names: Pick<Attempt, "id" | "stem" | "tags">, stores: readonly NamedStore[]): Attempt {
+  return { ...names, stores, failures: [], parts: [], keys: [], verifications: [] };
 }
 
 export async function dumpSources(
@@ -84,7 +83,7 @@ export async function dumpSources(
         key,
         compressed,
         cipher,
-        targets: attempt.targets,
+        stores: attempt.stores,
         tags: attempt.tags,
         expectedBytes: plan.infos.get(named.name)?.sizeBytes ?? null,
         signal,
@@ -124,15 +123,15 @@ export async function verifyAttempt(
 ): Promise<void> {
   const cipher = await plan.cipher;
   let structureChecked = false;
-  const failures: SinkFailure[] = [];
-  for (const target of attempt.targets) {
+  const failures: StorageFailure[] = [];
+  for (const storage of attempt.stores) {
     try {
       const level: "checksum" | "structure" =
         plan.verification.level === "checksum" || structureChecked ? "checksum" : "structure";
       const limits = await verifyParts(deps, {
         backupId: attempt.id,
         parts: attempt.parts,
-        target,
+        storage,
         level,
         sources: plan.sources,
         cipher,
@@ -146,23 +145,23 @@ export async function verifyAttempt(
         level,
         passed: true,
         at: deps.clock.now(),
-        storage: target.name,
+        storage: storage.name,
         message,
         restoreMs: null,
       });
     } catch (error) {
       run.signal.throwIfAborted();
-      failures.push({ name: target.name, error: tagStage(error, "verify") });
+      failures.push({ name: storage.name, error: tagStage(error, "verify") });
     }
   }
   dropFailed(attempt, failures);
-  if (attempt.targets.length === 0) throw failures.at(-1)!.error;
+  if (attempt.stores.length === 0) throw failures.at(-1)!.error;
 }
 
-export function dropFailed(attempt: Attempt, failures: readonly SinkFailure[]): void {
+export function dropFailed(attempt: Attempt, failures: readonly StorageFailure[]): void {
   const names = new Set(failures.map((failure) => failure.name));
   attempt.failures.push(...failures);
-  attempt.targets = attempt.targets.filter((target) => !names.has(target.name));
+  attempt.stores = attempt.stores.filter((storage) => !names.has(storage.name));
 }
 
 /** What fails here is the source's fault. */

@@ -42,7 +42,7 @@ export async function exportBackup(deps: Deps, request: ExportRequest): Promise<
         throw new AppError("object_exists", `${request.file} is there already`, { hint: "name another file" });
       }
       await fromFirstGoodStorage(run, trusted, async (holder) => {
-        const { store, name: storage } = holder.target;
+        const { store, name: storage } = holder.storage;
         const { manifest: proven, cipher } = await readProvenManifest(deps, project, holder, unencrypted, run.signal);
         const loose = await describeLooseAssets(holder, proven, run.signal);
         const manifest = loose === null ? proven : loose.manifest;

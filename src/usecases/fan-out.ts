@@ -5,6 +5,7 @@ import { AppError, toAppError } from "../domain/error.ts";
 import type { ByteStream } from "../ports/byte-stream.ts";
 import type { ObjectInfo, ObjectWriter } from "../ports/object-store.ts";
 import { tagStage } from "./stage-error.ts";
+import type { StorageFailure } from "./named.ts";
 
 export interface Sink {
   readonly name: string;
@@ -13,14 +14,9 @@ export interface Sink {
   abort(reason: AppError): void;
 }
 
-export interface SinkFailure {
-  readonly name: string;
-  readonly error: AppError;
-}
-
 export interface FanOutResult {
   readonly stored: readonly { readonly name: string; readonly info: ObjectInfo }[];
-  readonly failures: readonly SinkFailure[];
+  readonly failures: readonly StorageFailure[];
 }
 
 export interface FanOutOptions {

@@ -18,7 +18,7 @@ async function find(world: TestDeps, reference: string, storage?: string): Promi
   const log = (_level: string, message: string): void => void warnings.push(message);
   const request = { project: world.project, reference, storage, log, signal: world.signal };
   const { manifest, holders } = await findBackup(world.deps, request, stack);
-  return { id: manifest.backupId, on: holders.map(({ target }) => target.name), warnings };
+  return { id: manifest.backupId, on: holders.map(({ storage }) => storage.name), warnings };
 }
 
 function spoil(world: TestDeps, storage: string, id: string): void {

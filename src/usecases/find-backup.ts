@@ -5,19 +5,19 @@ import { AppError, toAppError } from "../domain/error.ts";
 import type { Manifest } from "../domain/backup/manifest.ts";
 import type { Project } from "../domain/project/project.ts";
 import type { LogSink } from "./deps.ts";
-import type { SinkFailure } from "./fan-out.ts";
 import { findSnapshot } from "./find-snapshot.ts";
 import { storagesOf, type OpenDeps } from "./open-project.ts";
 import { namePartsOf, readHolders, type Holder } from "./read-holders.ts";
 import { readManifestOf } from "./read-manifest-of.ts";
 import { timeOf } from "./snapshot-groups.ts";
+import type { StorageFailure } from "./named.ts";
 
 export interface FoundBackup {
   readonly manifest: Manifest;
   /** In the order in which they are to be tried; never empty. */
   readonly holders: readonly Holder[];
   /** Storages that could not be asked whether they hold it. */
-  readonly unread: readonly SinkFailure[];
+  readonly unread: readonly StorageFailure[];
 }
 
 export interface FindRequest {
@@ -65,7 +65,7 @@ async function firstManifest(holders: readonly Holder[], request: FindRequest): 
     } catch (error) {
       request.signal.throwIfAborted();
       failure = toAppError(error);
-      request.log("warn", `storage ${holder.target.name}: ${failure.message}`);
+      request.log("warn", `storage ${holder.storage.name}: ${failure.message}`);
     }
   }
   throw failure!;

@@ -3,8 +3,9 @@
 import { AppError } from "../domain/error.ts";
 import type { Snapshot } from "../ports/repository.ts";
 import { holderOf, type Holder, type Holders } from "./read-holders.ts";
-import { groupSnapshots, type NamedRepository, type SnapshotGroup } from "./snapshot-groups.ts";
+import { groupSnapshots, type SnapshotGroup } from "./snapshot-groups.ts";
 import { parseSnapshotTags } from "../domain/backup/snapshot-tags.ts";
+import type { NamedRepository } from "./named.ts";
 
 /** As many digits as repositories show: fewer could be the beginning of a backup's id that is not there any more. */
 const fewestDigits = 8;
@@ -18,11 +19,11 @@ export async function findSnapshot(
   signal: AbortSignal,
 ): Promise<readonly Holder[]> {
   if (!idPattern.test(reference)) return [];
-  const own = holders.flatMap(({ target, place }) =>
+  const own = holders.flatMap(({ storage, place }) =>
     "group" in place
       ? place.group.snapshots
           .filter(({ id }) => id.startsWith(reference))
-          .map((snapshot) => alone({ name: target.name, repository: place.repository }, place.group, snapshot))
+          .map((snapshot) => alone({ name: storage.name, repository: place.repository }, place.group, snapshot))
       : [],
   );
   const matches = own.length > 0 || reference.length < fewestDigits ? own : await findAny();

@@ -4,7 +4,6 @@ import type { Backup, Verification } from "../domain/backup/backup.ts";
 import type { Project } from "../domain/project/project.ts";
 import type { Snapshot } from "../ports/repository.ts";
 import type { Deps, LogSink } from "./deps.ts";
-import type { SinkFailure } from "./fan-out.ts";
 import { mapAtOnce } from "./map-at-once.ts";
 import { storagesOf, type OpenDeps } from "./open-project.ts";
 import { readVerification } from "./read-catalog.ts";
@@ -14,6 +13,7 @@ import { readRemembered } from "./read-remembered.ts";
 import { describeBackup } from "./describe-backup.ts";
 import { sizeOf } from "./snapshot-groups.ts";
 import { tagStage } from "./stage-error.ts";
+import type { StorageFailure } from "./named.ts";
 
 export interface ListRequest {
   readonly project: Project;
@@ -40,7 +40,7 @@ export interface ListResult {
   /** Snapshots with the project's tag that belong to no backup of this program, newest first. */
   readonly others: readonly HeldSnapshot[];
   /** What could not be read, by its storage: a whole listing, one manifest, one verification result. */
-  readonly failures: readonly SinkFailure[];
+  readonly failures: readonly StorageFailure[];
 }
 
 export async function listBackups(deps: OpenDeps & Pick<Deps, "state">, request: ListRequest): Promise<ListResult> {
@@ -48,7 +48,7 @@ export async function listBackups(deps: OpenDeps & Pick<Deps, "state">, request:
   await using stack = new AsyncDisposableStack();
   const storages = storagesOf(project, request.storage === undefined ? undefined : [request.storage]);
   const read = await readHolders(deps, { project: project.name, storages, log: request.log, signal }, stack);
-  const failures: SinkFailure[] = [...read.failures];
+  const failures: StorageFailure[] = [...read.failures];
   const remembered = await readRemembered(deps, project.name);
   const all = [...Map.groupBy(read.holders, ({ entry }) => entry.backupId).values()];
   const backups = (await mapAtOnce(all, describe)).filter((backup) => backup !== undefined);
@@ -67,11 +67,11 @@ export async function listBackups(deps: OpenDeps & Pick<Deps, "state">, request:
       verified.length === 0 ? null : (known?.verification ?? (await firstReadable(verified, readResult)));
     return {
       ...backup,
-      storages: copies.map((copy) => copy.target.name),
+      storages: copies.map((copy) => copy.storage.name),
       pinned: copies.some((copy) => copy.entry.pinned),
       verification: verification ?? null,
-      snapshots: copies.flatMap(({ target, place }) =>
-        "group" in place ? place.group.snapshots.map((snapshot) => ({ storage: target.name, snapshot })) : [],
+      snapshots: copies.flatMap(({ storage, place }) =>
+        "group" in place ? place.group.snapshots.map((snapshot) => ({ storage: storage.name, snapshot })) : [],
       ),
     };
   }
@@ -83,9 +83,9 @@ export async function listBackups(deps: OpenDeps & Pick<Deps, "state">, request:
   }
 
   async function readResult(holder: Holder): Promise<Verification> {
-    const { target, entry } = holder;
+    const { storage, entry } = holder;
     const tagged = taggedVerification(holder);
-    return tagged ?? { ...(await readVerification(target.store, entry.stem, signal)), storage: target.name };
+    return tagged ?? { ...(await readVerification(storage.store, entry.stem, signal)), storage: storage.name };
   }
 
   async function firstReadable<T>(
@@ -97,7 +97,7 @@ export async function listBackups(deps: OpenDeps & Pick<Deps, "state">, request:
         return await readCopy(copy);
       } catch (error) {
         signal.throwIfAborted();
-        failures.push({ name: copy.target.name, error: tagStage(error, "sync") });
+        failures.push({ name: copy.storage.name, error: tagStage(error, "sync") });
       }
     }
     return undefined;

@@ -5,7 +5,6 @@ import { manifestKey } from "../domain/backup/object-key.ts";
 import { checkManifest } from "../domain/backup/seal-manifest.ts";
 import type { Project } from "../domain/project/project.ts";
 import type { Deps } from "./deps.ts";
-import type { SinkFailure } from "./fan-out.ts";
 import { mapAtOnce } from "./map-at-once.ts";
 import { openDecipher } from "./open-decipher.ts";
 import type { OpenDeps } from "./open-project.ts";
@@ -13,6 +12,7 @@ import { parseStoredManifest } from "./read-catalog.ts";
 import { readHolders, type Holder } from "./read-holders.ts";
 import { isPlainSnapshot } from "./read-manifest-of.ts";
 import { readWhole } from "./read-whole.ts";
+import type { StorageFailure } from "./named.ts";
 
 export interface KeyNeed {
   readonly scheme: string;
@@ -28,7 +28,7 @@ export interface KeyNeed {
 export interface KeyNeeds {
   readonly needs: readonly KeyNeed[];
   /** Storages and manifests that could not be read: what they need is not known. */
-  readonly failures: readonly SinkFailure[];
+  readonly failures: readonly StorageFailure[];
 }
 
 interface KeyNeedsRequest {
@@ -46,19 +46,19 @@ export async function listKeyNeeds(
   const { signal } = request;
   await using stack = new AsyncDisposableStack();
   const read = await readHolders(deps, { project: "", storages: request.storages, log: () => {}, signal }, stack);
-  const failures: SinkFailure[] = [...read.failures];
+  const failures: StorageFailure[] = [...read.failures];
   const copies = new Map<string, Holder>();
   for (const holder of read.holders) {
     if (!copies.has(holder.entry.backupId) && !isPlainSnapshot(holder)) copies.set(holder.entry.backupId, holder);
   }
   const found = new Map<string, KeyNeed & { text: string }>();
-  await mapAtOnce([...copies.values()], async ({ target, entry }) => {
+  await mapAtOnce([...copies.values()], async ({ storage, entry }) => {
     try {
-      const text = new TextDecoder().decode(await readWhole(target.store, manifestKey(entry.stem), signal));
+      const text = new TextDecoder().decode(await readWhole(storage.store, manifestKey(entry.stem), signal));
       note(found, text, entry.stem);
     } catch (error) {
       signal.throwIfAborted();
-      failures.push({ name: target.name, error: toAppError(error) });
+      failures.push({ name: storage.name, error: toAppError(error) });
     }
   });
   const needs: KeyNeed[] = [];

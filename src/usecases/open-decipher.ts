@@ -42,7 +42,7 @@ export async function readProvenManifest(
 ): Promise<ProvenManifest> {
   if (isPlainSnapshot(holder)) return { manifest: await readManifestOf(holder, signal), cipher: null };
   const { stem } = holder.entry;
-  const text = new TextDecoder().decode(await readWhole(holder.target.store, manifestKey(stem), signal));
+  const text = new TextDecoder().decode(await readWhole(holder.storage.store, manifestKey(stem), signal));
   const manifest = parseStoredManifest(text, stem);
   if (unencrypted === "refused") requireEncrypted(project, manifest);
   const cipher = await openDecipher(deps, project, manifest);

@@ -6,17 +6,14 @@ import { hintNames } from "../domain/nearest-name.ts";
 import type { BandwidthLimits, Project } from "../domain/project/project.ts";
 import type { Cipher } from "../ports/cipher.ts";
 import type { Deps, LogSink } from "./deps.ts";
-import type { SinkFailure } from "./fan-out.ts";
-import type { NamedSource } from "./preflight.ts";
-import type { NamedRepository } from "./snapshot-groups.ts";
 import { tagStage } from "./stage-error.ts";
-import type { Target } from "./store-part.ts";
+import type { NamedRepository, NamedSource, NamedStore, StorageFailure } from "./named.ts";
 
 export interface OpenedProject {
   readonly sources: readonly NamedSource[];
-  readonly targets: readonly Target[];
+  readonly stores: readonly NamedStore[];
   readonly repositories: readonly NamedRepository[];
-  readonly unopened: readonly SinkFailure[];
+  readonly unopened: readonly StorageFailure[];
   /** Still being opened: stretching a password takes as long as looking at the source does. */
   readonly cipher: Promise<Cipher | null>;
 }
@@ -42,13 +39,13 @@ export async function openProject(
   const sources: NamedSource[] = [];
   for (const spec of project.sources)
     sources.push({ name: spec.name, source: await deps.openSource(spec, options.log) });
-  const { targets, repositories, failures } = await openTargets(
+  const { stores, repositories, failures } = await openStorages(
     deps,
     storagesOf(project, options.storages),
     options,
     stack,
   );
-  return { sources, targets, repositories, unopened: failures, cipher };
+  return { sources, stores, repositories, unopened: failures, cipher };
 }
 
 /** The project's storages, or those asked for, which must be among them. */
@@ -62,20 +59,21 @@ export function storagesOf(project: Project, asked: readonly string[] | undefine
 }
 
 export interface OpenedStorages {
-  readonly targets: readonly Target[];
+  readonly stores: readonly NamedStore[];
   readonly repositories: readonly NamedRepository[];
-  readonly failures: readonly SinkFailure[];
+  readonly failures: readonly StorageFailure[];
 }
 
-export async function openTargets(
+/** A storage that cannot be opened is among the failures. The others are disposed with `stack`. */
+export async function openStorages(
   deps: OpenDeps,
   names: readonly string[],
   options: Pick<OpenProjectOptions, "limits" | "log">,
   stack: AsyncDisposableStack,
 ): Promise<OpenedStorages> {
-  const targets: Target[] = [];
+  const stores: NamedStore[] = [];
   const repositories: NamedRepository[] = [];
-  const failures: SinkFailure[] = [];
+  const failures: StorageFailure[] = [];
   for (const name of names) {
     try {
       if (deps.isRepository(name)) {
@@ -85,11 +83,11 @@ export async function openTargets(
       } else {
         const store = await deps.openStorage(name, options.log, options.limits);
         stack.use(store);
-        targets.push({ name, store });
+        stores.push({ name, store });
       }
     } catch (error) {
       failures.push({ name, error: tagStage(error, "sync") });
     }
   }
-  return { targets, repositories, failures };
+  return { stores, repositories, failures };
 }

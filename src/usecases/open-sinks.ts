@@ -2,15 +2,16 @@
 
 import { AppError } from "../domain/error.ts";
 import type { ObjectWriter } from "../ports/object-store.ts";
-import type { Sink, SinkFailure } from "./fan-out.ts";
+import type { Sink } from "./fan-out.ts";
 import { tagStage } from "./stage-error.ts";
-import type { StorePartRequest, Target } from "./store-part.ts";
+import type { StorePartRequest } from "./store-part.ts";
+import type { NamedStore, StorageFailure } from "./named.ts";
 
-type OpenSinksRequest = Pick<StorePartRequest, "key" | "targets" | "tags" | "expectedBytes" | "signal">;
+type OpenSinksRequest = Pick<StorePartRequest, "key" | "stores" | "tags" | "expectedBytes" | "signal">;
 
 export interface OpenedSinks {
   readonly sinks: readonly Sink[];
-  readonly failures: readonly SinkFailure[];
+  readonly failures: readonly StorageFailure[];
   /** Takes the listeners off the run's signal. */
   release(): void;
 }
@@ -20,19 +21,19 @@ export async function openSinks(request: OpenSinksRequest, stallTimeoutMs: numbe
   const { signal } = request;
   const releases: (() => void)[] = [];
   const sinks: Sink[] = [];
-  const failures: SinkFailure[] = [];
+  const failures: StorageFailure[] = [];
   await Promise.all(
-    request.targets.map(async (target) => {
+    request.stores.map(async (storage) => {
       const controller = new AbortController();
       const onAbort = (): void => controller.abort(signal.reason);
       signal.addEventListener("abort", onAbort, { once: true });
       releases.push(() => signal.removeEventListener("abort", onAbort));
       try {
         signal.throwIfAborted();
-        const writer = await openInTime(request, target, controller, stallTimeoutMs);
-        sinks.push({ name: target.name, writer, abort: (reason) => controller.abort(reason) });
+        const writer = await openInTime(request, storage, controller, stallTimeoutMs);
+        sinks.push({ name: storage.name, writer, abort: (reason) => controller.abort(reason) });
       } catch (error) {
-        failures.push({ name: target.name, error: tagStage(error, "sync") });
+        failures.push({ name: storage.name, error: tagStage(error, "sync") });
       }
     }),
   );
@@ -41,7 +42,7 @@ export async function openSinks(request: OpenSinksRequest, stallTimeoutMs: numbe
 
 async function openInTime(
   request: OpenSinksRequest,
-  { name, store }: Target,
+  { name, store }: NamedStore,
   controller: AbortController,
   stallTimeoutMs: number,
 ): Promise<ObjectWriter> {

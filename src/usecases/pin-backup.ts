@@ -26,5 +26,5 @@ export async function pinBackup(
   const pin = request.pinned ? { at: deps.clock.now(), reason: request.reason } : null;
   for (const holder of found.holders) await writePin(holder, pin, request.signal);
   await ifRemembered(deps.state.savePin(found.manifest.backupId, request.pinned));
-  return { backupId: found.manifest.backupId, storages: found.holders.map(({ target }) => target.name) };
+  return { backupId: found.manifest.backupId, storages: found.holders.map(({ storage }) => storage.name) };
 }

@@ -3,14 +3,12 @@
 import { AppError, toAppError } from "../domain/error.ts";
 import type { Project } from "../domain/project/project.ts";
 import type { Cipher } from "../ports/cipher.ts";
-import type { Source, SourceInfo } from "../ports/source.ts";
+import type { SourceInfo } from "../ports/source.ts";
 import { projectTag } from "../domain/backup/snapshot-tags.ts";
 import type { Snapshot } from "../ports/repository.ts";
 import type { Deps } from "./deps.ts";
-import type { NamedRepository } from "./snapshot-groups.ts";
-import type { SinkFailure } from "./fan-out.ts";
 import { tagStage } from "./stage-error.ts";
-import type { Target } from "./store-part.ts";
+import type { NamedRepository, NamedSource, NamedStore, StorageFailure } from "./named.ts";
 
 export interface Check {
   /** `source database`, `storage offsite`, `encryption`. */
@@ -19,11 +17,6 @@ export interface Check {
   readonly detail: string;
   readonly hint: string | null;
   readonly error: AppError | null;
-}
-
-export interface NamedSource {
-  readonly name: string;
-  readonly source: Source;
 }
 
 export async function checkSource(
@@ -38,7 +31,11 @@ export async function checkSource(
   });
 }
 
-export async function checkStorage({ name, store }: Target, minFreeBytes: number, signal: AbortSignal): Promise<Check> {
+export async function checkStorage(
+  { name, store }: NamedStore,
+  minFreeBytes: number,
+  signal: AbortSignal,
+): Promise<Check> {
   return check(`storage ${name}`, async () => {
     await store.probe(signal);
     const free = store.capabilities.freeSpace ? await store.freeBytes(signal) : null;
@@ -98,9 +95,9 @@ export interface ReadyRepository extends NamedRepository {
 
 export interface PreflightResult {
   /** Storages that can be written; with the repositories never empty. */
-  readonly targets: readonly Target[];
+  readonly stores: readonly NamedStore[];
   readonly repositories: readonly ReadyRepository[];
-  readonly failures: readonly SinkFailure[];
+  readonly failures: readonly StorageFailure[];
   readonly infos: ReadonlyMap<string, SourceInfo>;
   /** Still being opened and tried: stretching a password takes longer than everything else here. Rejects when the key is unusable. */
   readonly cipher: Promise<Cipher | null>;
@@ -112,10 +109,10 @@ export async function preflight(
   project: Project,
   opened: {
     readonly sources: readonly NamedSource[];
-    readonly targets: readonly Target[];
+    readonly stores: readonly NamedStore[];
     readonly repositories: readonly NamedRepository[];
     /** Storages that could not even be opened: the reason when no other one is left. */
-    readonly unopened: readonly SinkFailure[];
+    readonly unopened: readonly StorageFailure[];
     readonly cipher: Promise<Cipher | null>;
   },
   signal: AbortSignal,
@@ -124,7 +121,7 @@ export async function preflight(
   // middle of its probe when another one's answer ends the run.
   const [asked, checks, answers] = await Promise.all([
     Promise.all(opened.sources.map((named) => checkSource(named, signal))),
-    Promise.all(opened.targets.map((target) => checkStorage(target, deps.settings.diskMinFreeBytes, signal))),
+    Promise.all(opened.stores.map((storage) => checkStorage(storage, deps.settings.diskMinFreeBytes, signal))),
     Promise.all(opened.repositories.map((named) => checkRepository(named, project.name, signal))),
   ]);
   const infos = new Map<string, SourceInfo>();
@@ -135,12 +132,12 @@ export async function preflight(
   const cipher = provenCipher(opened.cipher, signal);
   // Whoever needs it awaits it; until then a failure must not count as unhandled.
   cipher.catch(() => {});
-  const targets: Target[] = [];
-  const failures: SinkFailure[] = [];
+  const stores: NamedStore[] = [];
+  const failures: StorageFailure[] = [];
   for (const [index, result] of checks.entries()) {
-    const target = opened.targets[index]!;
-    if (result.error === null) targets.push(target);
-    else failures.push({ name: target.name, error: tagStage(result.error, "sync") });
+    const storage = opened.stores[index]!;
+    if (result.error === null) stores.push(storage);
+    else failures.push({ name: storage.name, error: tagStage(result.error, "sync") });
   }
   const repositories: ReadyRepository[] = [];
   for (const [index, result] of answers.entries()) {
@@ -148,7 +145,7 @@ export async function preflight(
     if (result.error === null) repositories.push({ ...named, known: result.known ?? [] });
     else failures.push({ name: named.name, error: tagStage(result.error, "sync") });
   }
-  if (targets.length + repositories.length > 0) return { targets, repositories, failures, infos, cipher };
+  if (stores.length + repositories.length > 0) return { stores, repositories, failures, infos, cipher };
   throw (
     failures.at(0)?.error ??
     opened.unopened.at(0)?.error ??

@@ -12,14 +12,14 @@ import { describeBackup } from "./describe-backup.ts";
 import { executeRun, type ActiveRun } from "./execute-run.ts";
 import { isBeingRead } from "./hold-for-reading.ts";
 import { mapAtOnce } from "./map-at-once.ts";
-import { openTargets, storagesOf, type OpenDeps, type OpenedStorages } from "./open-project.ts";
+import { openStorages, storagesOf, type OpenDeps, type OpenedStorages } from "./open-project.ts";
 import { planRetentionSets, type SetCandidate, type SetPlan } from "./plan-retention-sets.ts";
 import { readCatalog, readManifest, readVerification, type CatalogEntry } from "./read-catalog.ts";
 import { readRemembered } from "./read-remembered.ts";
 import { collectSnapshotDebris, planRepository, pruneRepositories } from "./prune-snapshots.ts";
 import { tagStage } from "./stage-error.ts";
-import type { Target } from "./store-part.ts";
 import { takePinTurn } from "./take-pin-turn.ts";
+import type { NamedStore } from "./named.ts";
 
 type PruneDeps = OpenDeps & Pick<Deps, "clock" | "settings" | "state" | "reach">;
 
@@ -30,40 +30,40 @@ interface KnownBackup extends SetCandidate {
 async function planStorage(
   deps: PruneDeps,
   project: Project,
-  target: Target,
+  storage: NamedStore,
   signal: AbortSignal,
 ): Promise<readonly SetPlan<KnownBackup>[]> {
-  const { entries } = await readCatalog(target.store, project.name, signal);
-  const backups = await describeEntries(deps, project, target, entries, signal);
-  const isBaseDir = target.store.location === deps.settings.baseDir;
-  return planRetentionSets(deps, project, { name: target.name, backups, isBaseDir });
+  const { entries } = await readCatalog(storage.store, project.name, signal);
+  const backups = await describeEntries(deps, project, storage, entries, signal);
+  const isBaseDir = storage.store.location === deps.settings.baseDir;
+  return planRetentionSets(deps, project, { name: storage.name, backups, isBaseDir });
 }
 
 async function pruneStorages(
   deps: PruneDeps & Pick<Deps, "lock">,
   run: ActiveRun,
   project: Project,
-  targets: readonly Target[],
+  stores: readonly NamedStore[],
 ): Promise<{ readonly backups: number; readonly bytes: number }> {
   let removed = 0;
   let freedBytes = 0;
-  for (const target of targets) {
-    for (const { plan, backups } of await planStorage(deps, project, target, run.signal)) {
+  for (const storage of stores) {
+    for (const { plan, backups } of await planStorage(deps, project, storage, run.signal)) {
       for (const { id, reason } of plan.remove) {
         run.signal.throwIfAborted();
         const backup = backups.find((candidate) => candidate.id === id)!;
         if (await isBeingRead(deps, project.name, id)) {
-          run.log("info", `storage ${target.name}: backup ${id} is being read; the next prune removes it`);
+          run.log("info", `storage ${storage.name}: backup ${id} is being read; the next prune removes it`);
           continue;
         }
         await using _turn = await takePinTurn(deps, project.name, run.signal);
         // The plan may be minutes old, and another host may have pinned it.
-        if ((await target.store.find(pinKey(backup.entry.stem), run.signal)) !== undefined) {
-          run.log("info", `storage ${target.name}: backup ${id} was pinned meanwhile; it stays`);
+        if ((await storage.store.find(pinKey(backup.entry.stem), run.signal)) !== undefined) {
+          run.log("info", `storage ${storage.name}: backup ${id} was pinned meanwhile; it stays`);
           continue;
         }
-        await deleteBackup(deps, target, backup.entry, run.signal);
-        run.log("info", `storage ${target.name}: removed backup ${id} (${reason})`);
+        await deleteBackup(deps, storage, backup.entry, run.signal);
+        run.log("info", `storage ${storage.name}: removed backup ${id} (${reason})`);
         removed += 1;
         freedBytes += backup.sizeBytes;
       }
@@ -77,13 +77,13 @@ export async function pruneEverywhere(
   deps: PruneDeps & Pick<Deps, "lock">,
   run: ActiveRun,
   project: Project,
-  { targets, repositories }: Pick<OpenedStorages, "targets" | "repositories">,
+  { stores, repositories }: Pick<OpenedStorages, "stores" | "repositories">,
 ): Promise<void> {
-  const stores = await pruneStorages(deps, run, project, targets);
-  run.report({ removedBackups: stores.backups, freedBytes: stores.bytes });
+  const pruned = await pruneStorages(deps, run, project, stores);
+  run.report({ removedBackups: pruned.backups, freedBytes: pruned.bytes });
   if (repositories.length === 0) return;
   const found = await pruneRepositories(deps, run, project, repositories);
-  run.report({ removedBackups: stores.backups + found.backups, pruneSnapshotsRemoved: found.snapshots });
+  run.report({ removedBackups: pruned.backups + found.backups, pruneSnapshotsRemoved: found.snapshots });
 }
 
 /**
@@ -92,17 +92,17 @@ export async function pruneEverywhere(
  */
 export async function deleteBackup(
   deps: Pick<Deps, "state" | "reach">,
-  target: Target,
+  storage: NamedStore,
   entry: CatalogEntry,
   signal: AbortSignal,
 ): Promise<void> {
   const first = manifestKey(entry.stem);
-  await deps.state.removeBackupFromStorage(entry.backupId, target.name);
-  await target.store.delete(first, signal);
+  await deps.state.removeBackupFromStorage(entry.backupId, storage.name);
+  await storage.store.delete(first, signal);
   deps.reach("prune.manifest_deleted");
   for (const object of entry.objects) {
     if (object.key === first) continue;
-    await target.store.delete(object.key, signal);
+    await storage.store.delete(object.key, signal);
     deps.reach("prune.part_deleted");
   }
 }
@@ -110,16 +110,16 @@ export async function deleteBackup(
 async function describeEntries(
   deps: PruneDeps,
   project: Project,
-  target: Target,
+  storage: NamedStore,
   entries: readonly CatalogEntry[],
   signal: AbortSignal,
 ): Promise<KnownBackup[]> {
-  const remembered = await readRemembered(deps, project.name, target.name);
+  const remembered = await readRemembered(deps, project.name, storage.name);
   return mapAtOnce(entries, describe);
 
   async function describe(entry: CatalogEntry): Promise<KnownBackup> {
     const known = remembered.get(entry.backupId);
-    const facts = known ?? describeBackup(await readManifest(target.store, entry.stem, signal), [target.name]);
+    const facts = known ?? describeBackup(await readManifest(storage.store, entry.stem, signal), [storage.name]);
     return {
       entry,
       id: entry.backupId,
@@ -134,11 +134,11 @@ async function describeEntries(
 
   async function readVerificationOrRefuse(entry: CatalogEntry) {
     try {
-      return await readVerification(target.store, entry.stem, signal);
+      return await readVerification(storage.store, entry.stem, signal);
     } catch (error) {
       throw new AppError(
         "storage_failed",
-        `storage ${target.name}: the verification of backup ${entry.backupId} cannot be read, nothing is pruned`,
+        `storage ${storage.name}: the verification of backup ${entry.backupId} cannot be read, nothing is pruned`,
         {
           hint: "verify that backup again, then prune",
           cause: error,
@@ -166,16 +166,16 @@ export async function pruneBackups(deps: Deps, request: PruneRequest): Promise<R
     { project: project.name, kind: "prune", trigger: request.trigger ?? "manual", signal },
     async (run) => {
       await using stack = new AsyncDisposableStack();
-      const opened = await openTargets(deps, storagesOf(project, request.storages), { log: run.log }, stack);
+      const opened = await openStorages(deps, storagesOf(project, request.storages), { log: run.log }, stack);
       const failures = opened.failures.map(({ error }) => error);
       const totals = { removedBackups: 0, freedBytes: 0 };
-      for (const target of opened.targets) {
-        await attempt(target.name, async () => {
-          const { backups, bytes } = await run.stage("prune", () => pruneStorages(deps, run, project, [target]));
+      for (const storage of opened.stores) {
+        await attempt(storage.name, async () => {
+          const { backups, bytes } = await run.stage("prune", () => pruneStorages(deps, run, project, [storage]));
           totals.removedBackups += backups;
           totals.freedBytes += bytes;
           run.report(totals);
-          await run.stage("cleanup", () => collectDebris(deps, run, project, target));
+          await run.stage("cleanup", () => collectDebris(deps, run, project, storage));
         });
       }
       let pruneSnapshotsRemoved = 0;
@@ -219,11 +219,11 @@ export interface PreviewRequest {
 /** What a prune would do now. Throws when a storage cannot be read: half a preview would mislead. */
 export async function previewPrune(deps: PruneDeps, request: PreviewRequest): Promise<readonly SetPlan[]> {
   await using stack = new AsyncDisposableStack();
-  const opened = await openTargets(deps, storagesOf(request.project, request.storages), { log: request.log }, stack);
+  const opened = await openStorages(deps, storagesOf(request.project, request.storages), { log: request.log }, stack);
   if (opened.failures.length > 0) throw opened.failures[0]!.error;
   const plans: SetPlan[] = [];
-  for (const target of opened.targets)
-    plans.push(...(await planStorage(deps, request.project, target, request.signal)));
+  for (const storage of opened.stores)
+    plans.push(...(await planStorage(deps, request.project, storage, request.signal)));
   for (const named of opened.repositories)
     plans.push(...(await planRepository(deps, request.project, named, request.signal)));
   return plans;

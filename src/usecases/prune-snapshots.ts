@@ -10,7 +10,8 @@ import { findEndedBackups } from "./find-ended-backups.ts";
 import { isBeingRead } from "./hold-for-reading.ts";
 import { planRetentionSets, type SetCandidate, type SetPlan } from "./plan-retention-sets.ts";
 import { readRemembered } from "./read-remembered.ts";
-import { readRepository, sizeOf, timeOf, type NamedRepository, type SnapshotGroup } from "./snapshot-groups.ts";
+import { readRepository, sizeOf, timeOf, type SnapshotGroup } from "./snapshot-groups.ts";
+import type { NamedRepository } from "./named.ts";
 
 type PlanDeps = Pick<Deps, "clock" | "settings" | "state">;
 

@@ -6,22 +6,23 @@ import { parseStagedKey } from "../domain/backup/staged-key.ts";
 import type { ObjectReader, ObjectStore } from "../ports/object-store.ts";
 import type { Snapshot } from "../ports/repository.ts";
 import type { LogSink } from "./deps.ts";
-import type { SinkFailure } from "./fan-out.ts";
 import { openSnapshot } from "./open-snapshot.ts";
-import { openTargets, type OpenDeps } from "./open-project.ts";
+import { openStorages, type OpenDeps } from "./open-project.ts";
 import { readCatalog, type CatalogEntry } from "./read-catalog.ts";
-import { readRepository, type NamedRepository, type SnapshotGroup } from "./snapshot-groups.ts";
+import { readRepository, type SnapshotGroup } from "./snapshot-groups.ts";
 import { tagStage } from "./stage-error.ts";
+import type { NamedRepository, StorageFailure } from "./named.ts";
 
 /** One backup on one storage, whichever kind of storage it is. */
 export interface Holder {
-  readonly target: { readonly name: string; readonly store: ObjectReader };
+  /** Read like an archive's, also where the backup lies in a repository. */
+  readonly storage: { readonly name: string; readonly store: ObjectReader };
   readonly entry: CatalogEntry;
   /** Where pins and results are written: beside the parts, or as tags of the snapshots. */
-  readonly place: { readonly store: ObjectStore } | HeldSnapshots;
+  readonly place: { readonly store: ObjectStore } | SnapshotPlace;
 }
 
-export interface HeldSnapshots {
+export interface SnapshotPlace {
   readonly repository: NamedRepository["repository"];
   readonly group: SnapshotGroup;
   /** One snapshot of the backup was asked for, by its own id. */
@@ -37,7 +38,7 @@ export interface HoldersRequest {
 }
 
 /** A storage that could not be opened, or not be listed. */
-export interface UnreadStorage extends SinkFailure {
+export interface UnreadStorage extends StorageFailure {
   readonly isOpen: boolean;
 }
 
@@ -57,7 +58,7 @@ export async function readHolders(
   stack: AsyncDisposableStack,
 ): Promise<Holders> {
   const { project, signal } = request;
-  const opened = await openTargets(deps, request.storages, { log: request.log }, stack);
+  const opened = await openStorages(deps, request.storages, { log: request.log }, stack);
   const failures: UnreadStorage[] = opened.failures.map((failure) => ({ ...failure, isOpen: false }));
   const found = new Map<string, readonly Holder[]>();
   const others: Holders["others"][number][] = [];
@@ -69,10 +70,10 @@ export async function readHolders(
       failures.push({ name, error: tagStage(error, "sync"), isOpen: true });
     }
   };
-  for (const target of opened.targets) {
-    await ask(target.name, async () => {
-      const { entries } = await readCatalog(target.store, project, signal);
-      return entries.map((entry) => ({ target, entry, place: { store: target.store } }));
+  for (const storage of opened.stores) {
+    await ask(storage.name, async () => {
+      const { entries } = await readCatalog(storage.store, project, signal);
+      return entries.map((entry) => ({ storage, entry, place: { store: storage.store } }));
     });
   }
   for (const { name, repository } of opened.repositories) {
@@ -86,11 +87,12 @@ export async function readHolders(
   return { holders, repositories: opened.repositories, others, failures };
 }
 
+/** A backup in a repository. */
 export function holderOf({ name, repository }: NamedRepository, group: SnapshotGroup): Holder {
   const snapshot = group.main?.snapshot ?? group.snapshots[0]!;
   const manifest = group.main?.manifest ?? null;
   return {
-    target: { name, store: openSnapshot(repository, snapshot, manifest) },
+    storage: { name, store: openSnapshot(repository, snapshot, manifest) },
     entry: {
       backupId: group.backupId,
       project: group.project,
@@ -104,9 +106,9 @@ export function holderOf({ name, repository }: NamedRepository, group: SnapshotG
 }
 
 /** The result that its tags tell of, undefined for an archive storage. */
-export function taggedVerification({ place, target }: Holder): Verification | undefined {
+export function taggedVerification({ place, storage }: Holder): Verification | undefined {
   const found = "group" in place ? place.group.facts.verification : null;
-  return found === null ? undefined : { ...found, storage: target.name, message: null, restoreMs: null };
+  return found === null ? undefined : { ...found, storage: storage.name, message: null, restoreMs: null };
 }
 
 /** What the name of a backup tells, on either kind of storage. */

@@ -12,7 +12,7 @@ export async function readLooseAssets(
   log: LogSink,
   signal: AbortSignal,
 ): Promise<void> {
-  const { place, target } = holder;
+  const { place, storage } = holder;
   if (!("group" in place)) return;
   for (const { snapshot, paths } of assetSnapshotsOf(holder, manifest)) {
     for (const path of paths) {
@@ -23,12 +23,16 @@ export async function readLooseAssets(
         signal.throwIfAborted();
         const failure = toAppError(error);
         if (failure.code !== "object_not_found") throw failure;
-        throw new AppError("backup_corrupt", `storage ${target.name}: ${path} is not in snapshot ${snapshot.shortId}`, {
-          hint: "make a new backup, and restore from another one",
-          cause: failure,
-        });
+        throw new AppError(
+          "backup_corrupt",
+          `storage ${storage.name}: ${path} is not in snapshot ${snapshot.shortId}`,
+          {
+            hint: "make a new backup, and restore from another one",
+            cause: failure,
+          },
+        );
       }
-      log("debug", `storage ${target.name}: ${path} read, ${bytes} bytes`);
+      log("debug", `storage ${storage.name}: ${path} read, ${bytes} bytes`);
     }
   }
 }

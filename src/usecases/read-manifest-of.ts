@@ -6,9 +6,9 @@ import type { Snapshot } from "../ports/repository.ts";
 import { readManifest } from "./read-catalog.ts";
 import type { Holder } from "./read-holders.ts";
 
-export async function readManifestOf({ target, entry, place }: Holder, signal: AbortSignal): Promise<Manifest> {
+export async function readManifestOf({ storage, entry, place }: Holder, signal: AbortSignal): Promise<Manifest> {
   if ("group" in place && place.group.main === null) return describeSnapshot(place.group.snapshots[0]!, entry);
-  return readManifest(target.store, entry.stem, signal);
+  return readManifest(storage.store, entry.stem, signal);
 }
 
 /** True for a snapshot that no manifest of ours speaks for. */
@@ -22,7 +22,7 @@ export interface AssetSnapshot {
 }
 
 /** Where the asset paths of a backup lie; throws `backup_corrupt` when a snapshot of it is gone. */
-export function assetSnapshotsOf({ place, target }: Holder, manifest: Manifest): readonly AssetSnapshot[] {
+export function assetSnapshotsOf({ place, storage }: Holder, manifest: Manifest): readonly AssetSnapshot[] {
   if (!("group" in place) || manifest.snapshot === undefined) return [];
   const { group } = place;
   const wanted = manifest.snapshot.paths;
@@ -33,7 +33,7 @@ export function assetSnapshotsOf({ place, target }: Holder, manifest: Manifest):
   if (missing.length === 0 || place.alone === true) return found;
   throw new AppError(
     "backup_corrupt",
-    `storage ${target.name}: the snapshot of ${missing.join(", ")} of backup ${group.backupId} is gone`,
+    `storage ${storage.name}: the snapshot of ${missing.join(", ")} of backup ${group.backupId} is gone`,
     { hint: "restore from another storage or an older backup; --only db restores the dump alone" },
   );
 }

@@ -37,19 +37,19 @@ export async function rebuildCatalog(
   });
   const unreadable = read.failures.filter(({ isOpen }) => !isOpen).map(describeFailure);
   for (const holder of read.holders) {
-    const { target, entry } = holder;
+    const { storage, entry } = holder;
     try {
       const backup = await describe(holder);
       const known = backups.get(backup.id);
       backups.set(backup.id, {
         ...(known ?? backup),
-        storages: [...(known?.storages ?? []), target.name],
+        storages: [...(known?.storages ?? []), storage.name],
         pinned: entry.pinned || known?.pinned === true,
         verification: backup.verification ?? known?.verification ?? null,
       });
     } catch (error) {
       signal.throwIfAborted();
-      unreadable.push({ storage: target.name, what: entry.stem, message: toAppError(error).message });
+      unreadable.push({ storage: storage.name, what: entry.stem, message: toAppError(error).message });
     }
   }
   unreadable.push(...read.failures.filter(({ isOpen }) => isOpen).map(describeFailure));
@@ -61,12 +61,12 @@ export async function rebuildCatalog(
   return { backups: backups.size, unreadable };
 
   async function describe(holder: Holder): Promise<Backup> {
-    const { target, entry, place } = holder;
-    const described = describeBackup(await readManifestOf(holder, signal), [target.name]);
+    const { storage, entry, place } = holder;
+    const described = describeBackup(await readManifestOf(holder, signal), [storage.name]);
     const verification = entry.hasVerification
       ? (taggedVerification(holder) ?? {
-          ...(await readVerification(target.store, entry.stem, signal)),
-          storage: target.name,
+          ...(await readVerification(storage.store, entry.stem, signal)),
+          storage: storage.name,
         })
       : null;
     const sizeBytes = "group" in place ? sizeOf(place.group) : null;

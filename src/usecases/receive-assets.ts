@@ -26,7 +26,7 @@ export async function receiveAssets(request: ReceiveRequest): Promise<readonly s
   const { holder, manifest, target, signal } = request;
   const { place } = holder;
   if (!("group" in place) || target.receive === undefined) {
-    throw new AppError("unsupported", `storage ${holder.target.name} cannot bring files to this target`);
+    throw new AppError("unsupported", `storage ${holder.storage.name} cannot bring files to this target`);
   }
   const snapshots = assetSnapshotsOf(holder, manifest);
   const paths = snapshots.flatMap((found) => found.paths);
@@ -35,7 +35,7 @@ export async function receiveAssets(request: ReceiveRequest): Promise<readonly s
     paths,
     async (path, directory) => {
       const { snapshot } = snapshots.find((found) => found.paths.includes(path))!;
-      request.log("info", `restoring ${path} from snapshot ${snapshot.shortId} of ${holder.target.name}`);
+      request.log("info", `restoring ${path} from snapshot ${snapshot.shortId} of ${holder.storage.name}`);
       const onProgress = (progress: { bytesDone: number; bytesTotal: number | null }): void =>
         request.onBytes?.(progress.bytesDone, progress.bytesTotal);
       const restored = await place.repository.restore(snapshot.id, directory, { paths: [path], onProgress }, signal);

@@ -7,7 +7,7 @@ import { pinKey, verifiedKey } from "../domain/backup/object-key.ts";
 import { isVerificationTag, pinnedTag, verificationTag } from "../domain/backup/snapshot-tags.ts";
 import type { ObjectStore } from "../ports/object-store.ts";
 import type { Deps } from "./deps.ts";
-import type { HeldSnapshots, Holder } from "./read-holders.ts";
+import type { SnapshotPlace, Holder } from "./read-holders.ts";
 
 const writeTimeoutMs = 60_000;
 /** A change of tags waits for whoever works on the repository. */
@@ -53,7 +53,7 @@ export async function writePin(
   }
 }
 
-async function tagVerification({ repository, group }: HeldSnapshots, verification: Verification): Promise<string> {
+async function tagVerification({ repository, group }: SnapshotPlace, verification: Verification): Promise<string> {
   const { id, tags } = group.main?.snapshot ?? group.snapshots[0]!;
   const changes = { add: [verificationTag(verification)], remove: tags.filter(isVerificationTag) };
   return repository.changeTags(id, changes, AbortSignal.timeout(tagTimeoutMs));

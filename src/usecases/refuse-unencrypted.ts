@@ -55,8 +55,8 @@ export async function trustedCopies(
     run.warn(`${refusal.message}; it is used because that was allowed`);
     return { found, unencrypted: "allowed" };
   }
-  for (const [{ target }, { message }] of refusals)
-    run.warn(`storage ${target.name}: ${message}; this copy is not used`);
+  for (const [{ storage }, { message }] of refusals)
+    run.warn(`storage ${storage.name}: ${message}; this copy is not used`);
   return {
     found: { ...found, holders: found.holders.filter((holder) => !refusals.has(holder)) },
     unencrypted: "refused",

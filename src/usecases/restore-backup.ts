@@ -85,7 +85,7 @@ async function restoreSource(
     await makeSafetyBackup(deps, run, request.targetProject, spec, database);
   }
   await fromFirstGoodStorage(run, found, async (holder) => {
-    const { store } = holder.target;
+    const { store } = holder.storage;
     const { manifest, cipher } = await readProvenManifest(deps, request.project, holder, unencrypted, run.signal);
     const described = manifest.sources.find((candidate) => candidate.name === spec.name);
     const parts: PlainPart[] = manifest.parts
@@ -111,8 +111,11 @@ async function restoreSource(
       stopConnections: request.stopConnections,
       options: request.options,
     });
-    run.report({ [spec.name]: { ...outcome, storage: holder.target.name, into: database } });
-    run.log("info", `restored ${spec.name} of backup ${manifest.backupId} into ${database} from ${holder.target.name}`);
+    run.report({ [spec.name]: { ...outcome, storage: holder.storage.name, into: database } });
+    run.log(
+      "info",
+      `restored ${spec.name} of backup ${manifest.backupId} into ${database} from ${holder.storage.name}`,
+    );
   });
 }
 
@@ -146,7 +149,7 @@ export async function fromFirstGoodStorage<T>(
       const failure = toAppError(error);
       const next = found.holders[index + 1];
       if (run.signal.aborted || next === undefined || !speaksAgainstCopy(failure)) throw failure;
-      run.warn(`storage ${holder.target.name}: ${failure.message}; trying ${next.target.name}`);
+      run.warn(`storage ${holder.storage.name}: ${failure.message}; trying ${next.storage.name}`);
     }
   }
   throw new AppError("backup_not_found", `no storage holds backup ${found.manifest.backupId}`);

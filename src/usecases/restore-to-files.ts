@@ -60,7 +60,7 @@ export async function restoreToFiles(deps: Deps, request: RestoreToFilesRequest)
       const written = new Map<string, readonly RestoredFile[]>();
       await fromFirstGoodStorage(run, trusted.found, async (holder) => {
         const { manifest, cipher } = await readProvenManifest(deps, project, holder, trusted.unencrypted, run.signal);
-        const { store } = holder.target;
+        const { store } = holder.storage;
         await writeParts(deps, run, request, { manifest, cipher, store, directory, holder }, written);
       });
       run.report({ files: [...written.values()].flat(), targetPath: request.targetPath });

@@ -11,7 +11,6 @@ import { attemptBackup, type AttemptResult } from "./attempt-backup.ts";
 import type { Deps } from "./deps.ts";
 import { drillBackup } from "./drill-backup.ts";
 import { executeRun, tellUnlessBegun, type ActiveRun } from "./execute-run.ts";
-import type { SinkFailure } from "./fan-out.ts";
 import { openProject, type OpenedProject } from "./open-project.ts";
 import { formatBytes, preflight, type PreflightResult } from "./preflight.ts";
 import { cleanStaged } from "./clean-staged.ts";
@@ -20,6 +19,7 @@ import { holdersOf, rememberBackup, snapshotFacts } from "./remember-backup.ts";
 import { runHook, type HookStatus } from "./run-hook.ts";
 import { ifRemembered, recordVerification } from "./record-verification.ts";
 import { tagStage } from "./stage-error.ts";
+import type { StorageFailure } from "./named.ts";
 
 export interface BackupRequest {
   readonly project: Project;
@@ -135,7 +135,7 @@ async function dumpWithRetries(
         type: request.type,
         schedule: request.schedule,
         sources: opened.sources,
-        targets: ready.targets,
+        stores: ready.stores,
         repositories: ready.repositories,
         cipher: ready.cipher,
         infos: ready.infos,
@@ -161,7 +161,7 @@ async function afterCommit(
   request: BackupRequest,
   ready: PreflightResult,
   result: AttemptResult,
-  earlier: readonly SinkFailure[],
+  earlier: readonly StorageFailure[],
 ): Promise<void> {
   const { project } = request;
   const failures = [...earlier, ...result.failures];
@@ -183,7 +183,7 @@ async function afterCommit(
     `backup ${backup.id} committed on ${backup.storages.join(", ")}, ${formatBytes(backup.sizeBytes)} stored`,
   );
   for (const verification of result.verifications) {
-    const holder = held.find(({ target }) => target.name === verification.storage);
+    const holder = held.find(({ storage }) => storage.name === verification.storage);
     // A snapshot carries its result from the beginning.
     const isTagged = holder === undefined || "group" in holder.place;
     const record = isTagged
@@ -194,7 +194,7 @@ async function afterCommit(
   if (project.verification.enabled && project.verification.level === "restore") {
     await asWarning(run, "verify", () => run.stage("verify", () => drillAndRecord(deps, run, project, ready, result)));
   }
-  const places = { targets: result.committed, repositories: result.synced };
+  const places = { stores: result.committed, repositories: result.synced };
   await asWarning(run, "prune", () => run.stage("prune", () => pruneEverywhere(deps, run, project, places)));
   const { localDays } = project.retention ?? {};
   if (result.synced.length > 0 && localDays !== undefined) {
@@ -215,7 +215,7 @@ async function drillAndRecord(
   const drill = { project, manifest, holder, cipher: await ready.cipher, log: run.log, signal: run.signal };
   const { verification, hint } = await drillBackup(deps, drill);
   for (const one of held) {
-    const storage = one.target.name;
+    const storage = one.storage.name;
     const snapshotId = await recordVerification(deps, one, manifest, { ...verification, storage });
     // A change of tags gives a snapshot a new id.
     if (snapshotId !== undefined && storage === result.synced[0]?.name) run.report({ snapshotId });
@@ -238,7 +238,7 @@ async function asWarning(run: ActiveRun, what: string, work: () => Promise<unkno
   }
 }
 
-function reportFailures(run: ActiveRun, failures: readonly SinkFailure[]): void {
+function reportFailures(run: ActiveRun, failures: readonly StorageFailure[]): void {
   for (const { name, error } of failures) run.warn(`storage ${name}: ${error.message}`);
 }
 

@@ -6,7 +6,7 @@ import { everyProject, type ScheduleEntry } from "../domain/schedule/daemon-sche
 import { keyOf, type HeldSlot, type SlotBook } from "./record-slots.ts";
 import type { SchedulerDeps, SchedulerOptions } from "./scheduler-deps.ts";
 
-export interface JobQueue {
+export interface SlotQueue {
   add(slot: HeldSlot): void;
   /** Begins what may begin now. */
   startNext(): void;
@@ -23,7 +23,7 @@ export interface JobQueue {
 
 const lockRetryMs = 2_000;
 
-export function openJobQueue(deps: SchedulerDeps, book: SlotBook, options: SchedulerOptions): JobQueue {
+export function openSlotQueue(deps: SchedulerDeps, book: SlotBook, options: SchedulerOptions): SlotQueue {
   const { clock } = deps;
   const queue: HeldSlot[] = [];
   const running = new Map<HeldSlot, Promise<void>>();

@@ -6,7 +6,7 @@ import { scheduleKey, type ScheduleEntry } from "../domain/schedule/daemon-sched
 import { createTimetable, type DueSchedule, type Timetable } from "../domain/schedule/timetable.ts";
 import { markSchedules } from "./mark-schedules.ts";
 import { keyOf, openSlotBook, type HeldSlot } from "./record-slots.ts";
-import { openJobQueue } from "./run-queued-slots.ts";
+import { openSlotQueue } from "./run-queued-slots.ts";
 import type { SchedulerDeps, SchedulerOptions } from "./scheduler-deps.ts";
 import { takeOverSlots } from "./take-over-slots.ts";
 
@@ -47,7 +47,7 @@ export function openScheduler(deps: SchedulerDeps, options: SchedulerOptions): S
   const book = openSlotBook(deps, (message) => {
     deps.log("warn", `slots cannot be recorded now, it is tried again: ${message}`);
   });
-  const queue = openJobQueue(deps, book, options);
+  const queue = openSlotQueue(deps, book, options);
   let timetable: Timetable = createTimetable([]);
   let entries = new Map<string, ScheduleEntry>();
   let napping = new AbortController();

@@ -42,7 +42,7 @@ export async function makeSafetyBackup(
         type: "safety",
         schedule: null,
         sources: opened.sources,
-        targets: ready.targets,
+        stores: ready.stores,
         repositories: ready.repositories,
         cipher: ready.cipher,
         infos: ready.infos,

@@ -5,16 +5,13 @@ import { parseSnapshotTags, projectTag, type SnapshotFacts } from "../domain/bac
 import { findManifestPath, type ManifestPath } from "../domain/backup/staged-key.ts";
 import type { Repository, Snapshot } from "../ports/repository.ts";
 
-export interface NamedRepository {
-  readonly name: string;
-  readonly repository: Repository;
-}
-
 export interface SnapshotGroup {
   readonly backupId: string;
   readonly project: string;
   readonly snapshots: readonly Snapshot[];
+  /** The commit: the snapshot that holds the manifest. */
   readonly main: { readonly snapshot: Snapshot; readonly manifest: ManifestPath } | null;
+  /** What its tags tell; pinned when any snapshot of the group is. */
   readonly facts: SnapshotFacts;
 }
 
@@ -38,6 +35,7 @@ export async function readRepository(
   return groupSnapshots(snapshots);
 }
 
+/** Snapshots without a project's tag are left out. */
 export function groupSnapshots(snapshots: readonly Snapshot[]): RepositoryCatalog {
   const groups = new Map<string, Snapshot[]>();
   const others: Snapshot[] = [];
@@ -68,7 +66,7 @@ function describeGroup(snapshots: readonly Snapshot[]): SnapshotGroup {
     const manifest = findManifestPath(snapshot.paths, project!);
     return manifest?.backupId === backupId ? [{ snapshot, manifest, facts }] : [];
   });
-  // A tag change writes a snapshot anew before the old one goes: the newest word counts.
+  // A tag change writes a snapshot anew before the old one goes: cut off in between, the one that tells more counts.
   const main = mains.toSorted((a, b) => b.snapshot.tags.length - a.snapshot.tags.length)[0];
   const facts = main?.facts ?? known[0]!.facts;
   return {

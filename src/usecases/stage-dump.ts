@@ -15,9 +15,9 @@ import type { Deps } from "./deps.ts";
 import { dumpSources, openAttempt, verifyAttempt, type DumpPlan } from "./dump-sources.ts";
 import type { ActiveRun } from "./execute-run.ts";
 import { openPlainPart } from "./open-plain-part.ts";
-import { formatBytes, type NamedSource } from "./preflight.ts";
+import { formatBytes } from "./preflight.ts";
 import { moveStage, tagStage } from "./stage-error.ts";
-import type { Target } from "./store-part.ts";
+import type { NamedSource, NamedStore } from "./named.ts";
 
 export interface StagedDump {
   readonly stem: string;
@@ -44,9 +44,9 @@ const uncompressed = { algorithm: "none", level: 0 } as const;
 export async function stageDump(deps: Deps, run: ActiveRun, plan: DumpPlan, names: StemParts): Promise<StagedDump> {
   const baseDir = resolve(deps.settings.baseDir);
   const store = await deps.openDirectory(baseDir, run.log);
-  const target: Target = { name: "staging", store };
+  const directory: NamedStore = { name: "staging", store };
   const stem = formatStagedStem(names);
-  const attempt = openAttempt({ id: names.backupId, stem, tags: {} }, [target]);
+  const attempt = openAttempt({ id: names.backupId, stem, tags: {} }, [directory]);
   const close = async (isKept: boolean): Promise<void> => {
     if (!isKept) {
       const left = await discardBackup(store, stem, attempt.keys, AbortSignal.timeout(cleanupTimeoutMs));
@@ -63,7 +63,7 @@ export async function stageDump(deps: Deps, run: ActiveRun, plan: DumpPlan, name
   const staging: DumpPlan = { ...plan, sources: databases, compression };
   try {
     const files = await selectFiles(run, plan.sources);
-    await requireRoom(deps, run, staging, target, baseDir);
+    await requireRoom(deps, run, staging, directory, baseDir);
     const dumped = await run.stage("dump", () =>
       dumpSources(deps, run, staging, attempt).catch((error: unknown) => {
         // The directory of the dumps is nobody's storage.
@@ -115,7 +115,7 @@ async function requireRoom(
   deps: Pick<Deps, "settings">,
   run: ActiveRun,
   { sources, infos }: DumpPlan,
-  { store }: Target,
+  { store }: NamedStore,
   baseDir: string,
 ): Promise<void> {
   const expected = sources.reduce((sum, { name }) => sum + (infos.get(name)?.sizeBytes ?? 0), 0);
@@ -148,7 +148,7 @@ function describeFiles(sources: readonly NamedSource[], files: FileSelection): r
 }
 
 interface Replay {
-  readonly store: Target["store"];
+  readonly store: NamedStore["store"];
   readonly plan: DumpPlan;
   readonly parts: readonly ManifestPart[];
   readonly dumped: readonly ManifestSource[];

@@ -30,7 +30,7 @@ async function store(world: TestDeps, { part, onPlainBytes, ...changes }: Change
     key: "shop/x.dump.gz",
     compressed,
     cipher: null,
-    targets: ["one", "two"].map((name) => ({ name, store: world.store(name) })),
+    stores: ["one", "two"].map((name) => ({ name, store: world.store(name) })),
     tags: {},
     expectedBytes: 100,
     signal: world.signal,

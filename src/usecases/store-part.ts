@@ -3,18 +3,13 @@
 import { AppError } from "../domain/error.ts";
 import type { ManifestPart } from "../domain/backup/manifest.ts";
 import type { Cipher } from "../ports/cipher.ts";
-import type { ObjectStore } from "../ports/object-store.ts";
 import type { CompressedPart } from "./compress-part.ts";
 import type { Deps } from "./deps.ts";
-import { fanOut, type SinkFailure } from "./fan-out.ts";
+import { fanOut } from "./fan-out.ts";
 import { openMeter } from "./meter.ts";
 import { openSinks } from "./open-sinks.ts";
 import { atStage, tagStage } from "./stage-error.ts";
-
-export interface Target {
-  readonly name: string;
-  readonly store: ObjectStore;
-}
+import type { NamedStore, StorageFailure } from "./named.ts";
 
 export interface StorePartRequest {
   readonly backupId: string;
@@ -23,7 +18,7 @@ export interface StorePartRequest {
   readonly key: string;
   readonly compressed: CompressedPart;
   readonly cipher: Cipher | null;
-  readonly targets: readonly Target[];
+  readonly stores: readonly NamedStore[];
   readonly tags: Readonly<Record<string, string>>;
   readonly expectedBytes: number | null;
   readonly signal: AbortSignal;
@@ -31,7 +26,7 @@ export interface StorePartRequest {
 
 export interface StoredPart {
   readonly part: ManifestPart;
-  readonly failures: readonly SinkFailure[];
+  readonly failures: readonly StorageFailure[];
 }
 
 /** Throws the source's or cipher's error, or the last storage's when none is left. */

@@ -15,11 +15,11 @@ import {
 import type { Snapshot, SnapshotResult } from "../ports/repository.ts";
 import type { Deps } from "./deps.ts";
 import type { ActiveRun } from "./execute-run.ts";
-import type { SinkFailure } from "./fan-out.ts";
 import type { ReadyRepository } from "./preflight.ts";
-import { groupSnapshots, type NamedRepository, type SnapshotGroup } from "./snapshot-groups.ts";
+import { groupSnapshots, type SnapshotGroup } from "./snapshot-groups.ts";
 import type { StagedDump } from "./stage-dump.ts";
 import { tagStage } from "./stage-error.ts";
+import type { NamedRepository, StorageFailure } from "./named.ts";
 
 export interface SyncRequest {
   readonly manifest: Manifest;
@@ -37,7 +37,7 @@ export interface SyncedRepository extends NamedRepository {
 
 export interface SyncOutcome {
   readonly synced: readonly SyncedRepository[];
-  readonly failures: readonly SinkFailure[];
+  readonly failures: readonly StorageFailure[];
 }
 
 /** A repository that must be left clean is asked for this long even when the run was cancelled. */
@@ -50,7 +50,7 @@ export async function syncRepositories(
   request: SyncRequest,
 ): Promise<SyncOutcome> {
   const synced: SyncedRepository[] = [];
-  const failures: SinkFailure[] = [];
+  const failures: StorageFailure[] = [];
   for (const ready of request.repositories) {
     try {
       synced.push(await syncWithRetries(deps, run, request, ready));

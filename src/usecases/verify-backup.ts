@@ -10,13 +10,12 @@ import { executeRun, type ActiveRun } from "./execute-run.ts";
 import { findBackup } from "./find-backup.ts";
 import { holdForReading } from "./hold-for-reading.ts";
 import { readProvenManifest } from "./open-decipher.ts";
-import type { NamedSource } from "./preflight.ts";
 import { recordVerification } from "./record-verification.ts";
-import type { SinkFailure } from "./fan-out.ts";
 import { readLooseAssets } from "./read-loose-assets.ts";
 import { tagStage } from "./stage-error.ts";
 import { undecidedBy } from "./verdict.ts";
 import { verifyParts } from "./verify-parts.ts";
+import type { NamedSource, StorageFailure } from "./named.ts";
 
 export interface VerifyRequest {
   readonly project: Project;
@@ -48,21 +47,21 @@ async function verifyEverywhere(deps: Deps, run: ActiveRun, request: VerifyReque
     for (const spec of project.sources) sources.push({ name: spec.name, source: await deps.openSource(spec, run.log) });
   }
   const results: Verification[] = [];
-  const undecided: SinkFailure[] = [...found.unread];
+  const undecided: StorageFailure[] = [...found.unread];
   let hint: string | undefined;
   for (const holder of found.holders) {
-    const { target, entry } = holder;
-    run.log("info", `verifying ${entry.backupId} on ${target.name} (${level})`);
+    const { storage, entry } = holder;
+    run.log("info", `verifying ${entry.backupId} on ${storage.name} (${level})`);
     const result = await verifyOn();
     if (result instanceof AppError) {
-      run.log("error", `storage ${target.name}: nothing can be said of the backup: ${result.message}`);
-      undecided.push({ name: target.name, error: result });
+      run.log("error", `storage ${storage.name}: nothing can be said of the backup: ${result.message}`);
+      undecided.push({ name: storage.name, error: result });
       continue;
     }
     results.push(result);
-    if (!result.passed) run.log("error", `storage ${target.name}: ${result.message}`);
+    if (!result.passed) run.log("error", `storage ${storage.name}: ${result.message}`);
     await recordVerification(deps, holder, found.manifest, result).catch((error: unknown) =>
-      run.warn(`storage ${target.name}: the result could not be written: ${toAppError(error).message}`),
+      run.warn(`storage ${storage.name}: the result could not be written: ${toAppError(error).message}`),
     );
 
     async function verifyOn(): Promise<Verification | AppError> {
@@ -78,7 +77,7 @@ async function verifyEverywhere(deps: Deps, run: ActiveRun, request: VerifyReque
         const limits = await verifyParts(deps, {
           backupId: manifest.backupId,
           parts: manifest.parts,
-          target,
+          storage,
           level,
           sources,
           cipher,
@@ -95,7 +94,7 @@ async function verifyEverywhere(deps: Deps, run: ActiveRun, request: VerifyReque
     }
 
     function outcome(passed: boolean, message: string | null): Verification {
-      return { level, passed, at: deps.clock.now(), storage: target.name, message, restoreMs: null };
+      return { level, passed, at: deps.clock.now(), storage: storage.name, message, restoreMs: null };
     }
   }
   run.report({ verifications: results });

@@ -6,13 +6,13 @@ import type { Cipher } from "../ports/cipher.ts";
 import type { RestorePart } from "../ports/source.ts";
 import type { Deps, LogSink } from "./deps.ts";
 import { openPlainPart, openStoredPart } from "./open-plain-part.ts";
-import type { NamedSource } from "./preflight.ts";
 import type { Holder } from "./read-holders.ts";
+import type { NamedSource } from "./named.ts";
 
 export interface VerifyPartsRequest {
   readonly backupId: string;
   readonly parts: readonly ManifestPart[];
-  readonly target: Holder["target"];
+  readonly storage: Holder["storage"];
   readonly level: "checksum" | "structure";
   /** Needed for level `structure`. */
   readonly sources: readonly NamedSource[];
@@ -27,10 +27,10 @@ export async function verifyParts(
   deps: Pick<Deps, "codecs" | "settings">,
   request: VerifyPartsRequest,
 ): Promise<readonly string[]> {
-  const { target, cipher, signal } = request;
+  const { storage, cipher, signal } = request;
   const limits: string[] = [];
   for (const part of request.parts) {
-    const plainPart = { store: target.store, backupId: request.backupId, part, cipher, signal };
+    const plainPart = { store: storage.store, backupId: request.backupId, part, cipher, signal };
     if (part.encryption !== null && cipher?.canDecrypt !== true) {
       for await (const _chunk of openStoredPart(deps, plainPart));
       limits.push(`${part.name}: only the stored bytes were checked, this machine has no key to decrypt`);
@@ -45,7 +45,7 @@ export async function verifyParts(
       if (request.level === "structure")
         limits.push(`${part.name}: its structure was not checked, the project has no source ${part.source}`);
     }
-    request.log("debug", `storage ${target.name}: ${part.name} verified, ${part.storedBytes} bytes`);
+    request.log("debug", `storage ${storage.name}: ${part.name} verified, ${part.storedBytes} bytes`);
   }
   for (const limit of limits) request.log("warn", limit);
   return limits;

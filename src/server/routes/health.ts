@@ -1,9 +1,9 @@
 // GET /health: 200 when the daemon can do its work, 503 with the reason when it cannot.
 
 import { Hono } from "hono";
-import type { HealthReport } from "../../usecases/check-daemon-health.ts";
+import type { DaemonHealth } from "../../usecases/check-daemon-health.ts";
 
-export function healthRoutes(check: () => Promise<HealthReport>): Hono {
+export function healthRoutes(check: () => Promise<DaemonHealth>): Hono {
   return new Hono().get("/health", async (c) => {
     const report = await check();
     return c.json(report, report.status === "healthy" ? 200 : 503);
