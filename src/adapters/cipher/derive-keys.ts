@@ -2,7 +2,7 @@
 // one installation share their salt, so that the slow step is done once.
 
 import { createHash, createHmac, hkdfSync, scrypt } from "node:crypto";
-import { defaultScryptCost, keyIdBytes, type ScryptCost } from "../../domain/backup/container-format.ts";
+import { defaultScryptCost, keyIdBytes, saltBytes, type ScryptCost } from "../../domain/backup/container-format.ts";
 import { toKeyMaterial, type KeyMaterial } from "./key-material.ts";
 
 export interface DerivedKeys {
@@ -17,6 +17,7 @@ const scryptMaxMemoryBytes = 160 * 1024 * 1024;
 const maxRemembered = 64;
 const remembered = new Map<string, Promise<DerivedKeys>>();
 
+/** `cost` counts for a password only: a raw key needs no stretching. */
 export function deriveKeys(material: KeyMaterial, salt: Uint8Array, cost: ScryptCost): Promise<DerivedKeys> {
   const secret = material.kind === "raw" ? material.key : material.password;
   const costName = `${cost.log2N}.${cost.r}.${cost.p}`;
@@ -45,9 +46,10 @@ async function derive(material: KeyMaterial, salt: Uint8Array, cost: ScryptCost)
 }
 
 const none = new Uint8Array(0);
+const noSalt = new Uint8Array(saltBytes);
 
-/** The key id of a secret under the installation's salt, as text. */
-export async function keyIdOf(secret: string, salt: Uint8Array): Promise<string> {
+/** The key id of a secret as text: 16 hex digits. Only a password's hangs on the salt. */
+export async function keyIdOf(secret: string, salt: Uint8Array = noSalt): Promise<string> {
   const keys = await deriveKeys(toKeyMaterial(secret), salt, defaultScryptCost);
   return Buffer.from(keys.keyId).toString("hex");
 }
@@ -79,6 +81,7 @@ function stretchNow(password: string, salt: Uint8Array, { log2N, r, p }: ScryptC
   });
 }
 
+/** HMAC-SHA256. */
 export function manifestMac(keys: DerivedKeys, bytes: Uint8Array): Buffer {
   return createHmac("sha256", keys.manifestKey).update(bytes).digest();
 }

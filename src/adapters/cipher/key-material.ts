@@ -8,7 +8,7 @@ export type KeyMaterial =
   | { readonly kind: "raw"; readonly key: Uint8Array }
   | { readonly kind: "password"; readonly password: string };
 
-const rawKeyBytes = 32;
+export const rawKeyBytes = 32;
 const checkBytes = 4;
 const tokenPrefix = "bkk1_";
 const tokenPattern = /^bkk1_[A-Za-z0-9_-]{48}$/;
@@ -62,6 +62,18 @@ export function parseKeyFile(text: string, path: string): KeyFile {
   return { key, retired: others.filter((other) => other !== undefined) };
 }
 
+/** The lines of a key file that a key made now begins with; `parseKeyFile` reads them back. */
+export function keyFileLines(keyId: string, token: string, madeAt: string): readonly string[] {
+  return [
+    `# backupctl key ${keyId}, made ${madeAt}`,
+    "# Without it nobody can open the backups that were sealed with it. Keep a copy elsewhere:",
+    "# backupctl key recovery-kit",
+    token,
+    "",
+  ];
+}
+
+/** Throws `cipher_failed` when it cannot be read or holds no key. */
 export async function readKeyFile(path: string): Promise<KeyFile> {
   let text: string;
   try {

@@ -8,7 +8,7 @@ import { AppError } from "../../domain/error.ts";
 import type { Settings } from "../../domain/project/project.ts";
 import type { CipherAdapterContext, DefaultKey } from "./definition.ts";
 import { keyIdOf } from "./derive-keys.ts";
-import { formatKeyToken, parseKeyToken, readKeyFile } from "./key-material.ts";
+import { formatKeyToken, keyFileLines, parseKeyToken, rawKeyBytes, readKeyFile } from "./key-material.ts";
 
 export type KeyStoreSettings = Pick<
   Settings,
@@ -33,6 +33,7 @@ export function defaultKeyOf(
   return { defaultKey, passwordSalt };
 }
 
+/** Of the salt that all passwords of the installation share. */
 export function saltPath(settings: Pick<Settings, "baseDir">): string {
   return join(settings.baseDir, ".backupctl", "password-salt");
 }
@@ -68,17 +69,9 @@ export interface CreatedKey {
 
 /** `key generate`: never replaces a file. */
 export async function createKeyFile(path: string): Promise<CreatedKey> {
-  const key = Uint8Array.from(randomBytes(32));
-  const token = formatKeyToken(key);
-  const keyId = await keyIdOf(token, new Uint8Array(saltBytes));
-  const text = [
-    `# backupctl key ${keyId}, made ${new Date().toISOString()}`,
-    "# Without it nobody can open the backups that were sealed with it. Keep a copy elsewhere:",
-    "# backupctl key recovery-kit",
-    token,
-    "",
-  ].join("\n");
-  await createFile(path, text);
+  const token = formatKeyToken(Uint8Array.from(randomBytes(rawKeyBytes)));
+  const keyId = await keyIdOf(token);
+  await createFile(path, keyFileLines(keyId, token, new Date().toISOString()).join("\n"));
   return { path, keyId };
 }
 

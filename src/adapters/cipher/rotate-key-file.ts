@@ -7,7 +7,7 @@ import { basename, dirname, join } from "node:path";
 import { AppError } from "../../domain/error.ts";
 import { crashAt } from "../process/crash-point.ts";
 import { keyIdOf } from "./derive-keys.ts";
-import { formatKeyToken, parseKeyFile } from "./key-material.ts";
+import { formatKeyToken, keyFileLines, parseKeyFile, rawKeyBytes } from "./key-material.ts";
 
 export interface RotatedKey {
   readonly path: string;
@@ -16,7 +16,6 @@ export interface RotatedKey {
   readonly retired: readonly string[];
 }
 
-const noSalt = new Uint8Array(16);
 const temporaryPart = ".rotate-";
 
 /** The caller holds a lock: two at once would lose one of the new keys. Throws `cipher_failed`. */
@@ -27,24 +26,17 @@ export async function rotateKeyFile(path: string): Promise<RotatedKey> {
   const text = await readFile(file, "utf8");
   const { key, retired } = parseKeyFile(text, path);
   await removeLeftovers(file);
-  const token = formatKeyToken(Uint8Array.from(randomBytes(32)));
-  const keyId = await keyIdOf(token, noSalt);
+  const token = formatKeyToken(Uint8Array.from(randomBytes(rawKeyBytes)));
+  const keyId = await keyIdOf(token);
   const now = new Date().toISOString();
-  const head = [
-    `# backupctl key ${keyId}, made ${now}`,
-    "# Without it nobody can open the backups that were sealed with it. Keep a copy elsewhere:",
-    "# backupctl key recovery-kit",
-    token,
-    "",
-    `# retired ${now}; it opens older backups`,
-  ];
+  const head = [...keyFileLines(keyId, token, now), `# retired ${now}; it opens older backups`];
   try {
     await replaceFile(file, `${head.join("\n")}\n${text.endsWith("\n") ? text : `${text}\n`}`);
   } catch (cause) {
     throw unusable(path, cause);
   }
   crashAt("key.rotated");
-  const ids = [key, ...retired].map(async (old) => keyIdOf(formatKeyToken(old), noSalt));
+  const ids = [key, ...retired].map(async (old) => keyIdOf(formatKeyToken(old)));
   return { path, keyId, retired: await Promise.all(ids) };
 }
 

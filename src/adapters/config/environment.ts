@@ -15,6 +15,8 @@ export interface Environment {
   readonly problems: readonly ConfigProblem[];
   /** Set, perhaps to an empty text. */
   find(name: string): string | undefined;
+  /** For settings: without white space at its ends; undefined also when nothing is left. */
+  findText(name: string): string | undefined;
   place(name: string): { readonly file: string; readonly line: number; readonly column: number };
   /** All variables, for programs that are started (hooks). */
   readonly all: Readonly<Record<string, string>>;
@@ -83,6 +85,10 @@ function environmentOf(
     problems,
     all,
     find: (name) => all[name],
+    findText(name) {
+      const text = all[name]?.trim();
+      return text === "" ? undefined : text;
+    },
     place(name) {
       const entry = entries.get(name);
       if (env[name] !== undefined || entry === undefined || envFile === null) {

@@ -2,15 +2,14 @@
 // settings, a channel's `config`) stay open here; the adapter's schema checks them.
 
 import { z } from "zod";
+import { namePattern } from "../../domain/project/name.ts";
 import { findCronFault, isTimeZone } from "./cron.ts";
 import { parseSize } from "./size.ts";
-
-export const nameRule = /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/;
 
 export const Name = z
   .string()
   .regex(
-    nameRule,
+    namePattern,
     "a name begins with a letter or digit and has up to 63 letters, digits, dots, dashes and underscores",
   )
   .describe("Name: letters, digits, dots, dashes and underscores, up to 63, beginning with a letter or digit");
@@ -144,7 +143,7 @@ const StorageNames = z.union([z.string().min(1), z.array(z.string().min(1)).min(
 export const scheduleKinds = ["backup", "verify", "prune", "check", "forget"] as const;
 export const scheduleTypes = ["hourly", "daily", "weekly", "monthly", "custom"] as const;
 
-export const ScheduleEntry = z
+export const ScheduleBlock = z
   .strictObject({
     name: Name.optional().describe("Name of the schedule; default: its type"),
     kind: z.enum(scheduleKinds).default("backup").describe("What runs"),
@@ -165,7 +164,7 @@ export const ScheduleEntry = z
   .refine(({ cron, type }) => cron !== undefined || (type !== undefined && type !== "custom"), {
     message: "a schedule needs cron, or a type that has times of its own: hourly, daily, weekly, monthly",
   });
-export type ScheduleEntry = z.infer<typeof ScheduleEntry>;
+export type ScheduleBlock = z.infer<typeof ScheduleBlock>;
 
 export const DatabaseSlot = z.looseObject({ type: z.string().min(1) });
 export const AssetsSlot = z.looseObject({ paths: z.array(z.string()) });
@@ -250,7 +249,7 @@ export const projectKeys = {
   name: Name,
   ...shared,
   cron: CronText.optional(),
-  schedules: z.array(ScheduleEntry).optional().describe("When what runs"),
+  schedules: z.array(ScheduleBlock).optional().describe("When what runs"),
   database: DatabaseSlot.optional(),
   storage: StorageNames.optional().describe("Where backups go: one name or a list; all are fed at once"),
   restic: ResticBlock.optional(),

@@ -1,7 +1,7 @@
 // The questions of `backupctl init`, as data: asked one by one on a terminal, or answered by flags.
 
 import { findCronFault, isTimeZone } from "./cron.ts";
-import { nameRule } from "./file-schema.ts";
+import { namePattern } from "../../domain/project/name.ts";
 
 export type InitAnswers = Readonly<Record<string, string>>;
 
@@ -98,7 +98,7 @@ export const initQuestions: readonly InitQuestion[] = [
     key: "name",
     text: "Name of the project",
     fallback: () => "app",
-    findFault: (answer) => (nameRule.test(answer) ? undefined : "use letters, digits, dots, dashes and underscores"),
+    findFault: (answer) => (namePattern.test(answer) ? undefined : "use letters, digits, dots, dashes and underscores"),
   },
   {
     key: "engine",

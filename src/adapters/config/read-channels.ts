@@ -138,14 +138,14 @@ const channelVariables: Readonly<Record<string, Readonly<Record<string, readonly
 
 /** The channel of projects that no other speaks of; undefined when NOTIFICATION_TYPE is not set or `none`. */
 export function readFallbackChannel(draft: Draft): Omit<ChannelSpec, "projects"> | undefined {
-  const type = draft.environment.find("NOTIFICATION_TYPE")?.trim();
-  if (type === undefined || type === "" || type === "none") return undefined;
+  const type = draft.environment.findText("NOTIFICATION_TYPE");
+  if (type === undefined || type === "none") return undefined;
   const names: Record<string, string> = {};
   const settings: Record<string, unknown> = {};
   for (const [key, candidates] of Object.entries(channelVariables[type] ?? {})) {
-    const isSet = (name: string): boolean => (draft.environment.find(name)?.trim() ?? "") !== "";
-    names[key] = candidates.find(isSet) ?? candidates[0]!;
-    if (isSet(names[key])) settings[key] = draft.environment.find(names[key])?.trim();
+    names[key] = candidates.find((name) => draft.environment.findText(name) !== undefined) ?? candidates[0]!;
+    const text = draft.environment.findText(names[key]);
+    if (text !== undefined) settings[key] = text;
   }
   const kind = notifierKind(draft.registries);
   const definition = kind.registered.find((one) => one.type === type);

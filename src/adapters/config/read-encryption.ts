@@ -18,20 +18,21 @@ export function readEncryption(draft: Draft, value: unknown, at: KeyPath): Encry
     noteSecrets(draft, undefined, settings, locator);
     return null;
   }
-  const type = fields.type ?? typeByKey(settings) ?? variable(draft, "ENCRYPTION_TYPE") ?? typeByReceiver(settings);
+  const type =
+    fields.type ?? typeByKey(settings) ?? draft.environment.findText("ENCRYPTION_TYPE") ?? typeByReceiver(settings);
   return specOf(draft, type, { value: withRecipient(draft, type, settings), locator }, locator);
 }
 
 function encryptionOfEnvironment(draft: Draft): EncryptionSpec | null {
-  const enabled = variable(draft, "ENCRYPTION_ENABLED");
+  const enabled = draft.environment.findText("ENCRYPTION_ENABLED");
   if (enabled === undefined || /^(false|0|no|off)$/i.test(enabled)) return null;
   const locator = environmentLocator(draft.environment, { type: "ENCRYPTION_TYPE", recipient: "GPG_RECIPIENT" });
   if (!/^(true|1|yes|on)$/i.test(enabled)) {
     const where = environmentLocator(draft.environment, { enabled: "ENCRYPTION_ENABLED" }).locate(["enabled"], "value");
     draft.problems.error(where, `ENCRYPTION_ENABLED must be true or false, not ${quote(enabled)}`);
   }
-  const named = variable(draft, "ENCRYPTION_TYPE");
-  const type = named ?? (variable(draft, "GPG_RECIPIENT") === undefined ? "aes-256-gcm" : "gpg");
+  const named = draft.environment.findText("ENCRYPTION_TYPE");
+  const type = named ?? (draft.environment.findText("GPG_RECIPIENT") === undefined ? "aes-256-gcm" : "gpg");
   return specOf(draft, type, { value: withRecipient(draft, type, {}), locator }, locator);
 }
 
@@ -56,12 +57,7 @@ function withRecipient(
   type: string,
   settings: Readonly<Record<string, unknown>>,
 ): Readonly<Record<string, unknown>> {
-  const recipient = variable(draft, "GPG_RECIPIENT");
+  const recipient = draft.environment.findText("GPG_RECIPIENT");
   if (type !== "gpg" || "recipient" in settings || "recipients" in settings || recipient === undefined) return settings;
   return { ...settings, recipient };
-}
-
-function variable(draft: Draft, name: string): string | undefined {
-  const text = draft.environment.find(name)?.trim();
-  return text === "" ? undefined : text;
 }

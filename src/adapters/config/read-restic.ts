@@ -38,10 +38,10 @@ export function readRestic(draft: Draft, value: unknown, at: KeyPath, project: s
 /** Document 1: the path lies on the storage box of HETZNER_SSH_HOST. Without one it is a directory of this machine. */
 function boxRepository(draft: Draft, path: string | undefined): string | undefined {
   if (path === undefined) return undefined;
-  const host = draft.environment.find("HETZNER_SSH_HOST")?.trim();
-  if (host === undefined || host === "") return path;
-  const user = draft.environment.find("HETZNER_SSH_USER")?.trim();
-  return `sftp:${user === undefined || user === "" ? "" : `${user}@`}${host}:${path}`;
+  const host = draft.environment.findText("HETZNER_SSH_HOST");
+  if (host === undefined) return path;
+  const user = draft.environment.findText("HETZNER_SSH_USER");
+  return `sftp:${user === undefined ? "" : `${user}@`}${host}:${path}`;
 }
 
 const boxSuffix = ".your-storagebox.de";
@@ -50,15 +50,16 @@ const boxPort = 23;
 
 /** How ssh logs in to the storage box; undefined where there is none. */
 function boxLogin({ environment }: Draft): Record<string, unknown> | undefined {
-  const host = environment.find("HETZNER_SSH_HOST")?.trim();
-  if (host === undefined || host === "") return undefined;
-  const given = environment.find("HETZNER_SSH_PORT")?.trim();
-  const port = given === undefined || given === "" ? (host.endsWith(boxSuffix) ? boxPort : undefined) : Number(given);
-  const keyPath = environment.find("HETZNER_SSH_KEY_PATH")?.trim();
-  const knownHostsPath = environment.find("HETZNER_SSH_KNOWN_HOSTS")?.trim();
+  const host = environment.findText("HETZNER_SSH_HOST");
+  if (host === undefined) return undefined;
+  const givenPort = environment.findText("HETZNER_SSH_PORT");
+  const usualPort = host.endsWith(boxSuffix) ? boxPort : undefined;
+  const port = givenPort === undefined ? usualPort : Number(givenPort);
+  const keyPath = environment.findText("HETZNER_SSH_KEY_PATH");
+  const knownHostsPath = environment.findText("HETZNER_SSH_KNOWN_HOSTS");
   return {
     ...(port === undefined ? {} : { port }),
-    ...(keyPath === undefined || keyPath === "" ? {} : { private_key_path: keyPath }),
-    ...(knownHostsPath === undefined || knownHostsPath === "" ? {} : { known_hosts_path: knownHostsPath }),
+    ...(keyPath === undefined ? {} : { private_key_path: keyPath }),
+    ...(knownHostsPath === undefined ? {} : { known_hosts_path: knownHostsPath }),
   };
 }

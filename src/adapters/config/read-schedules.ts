@@ -3,7 +3,7 @@
 import type { ScheduleSpec, ScheduleType } from "../../domain/project/project.ts";
 import { checkBlock } from "./check-block.ts";
 import { checkReference, locatorAt, readList, type Draft } from "./draft.ts";
-import { ScheduleEntry } from "./file-schema.ts";
+import { ScheduleBlock } from "./file-schema.ts";
 import { quote, type KeyPath } from "./key-path.ts";
 import { retentionOf } from "./retention-of.ts";
 
@@ -44,7 +44,7 @@ export function readSchedules(draft: Draft, request: SchedulesRequest): readonly
   }
   for (const { value, at } of readList(draft, request.list, [...request.at, "schedules"])) {
     const locator = locatorAt(draft, at);
-    const entry = checkBlock(draft, ScheduleEntry, value, locator);
+    const entry = checkBlock(draft, ScheduleBlock, value, locator);
     if (entry === undefined) continue;
     const schedule = scheduleOf(entry, timeZone);
     if (schedules.some(({ name }) => name === schedule.name)) {
@@ -77,7 +77,7 @@ export function readSchedules(draft: Draft, request: SchedulesRequest): readonly
   return schedules;
 }
 
-function scheduleOf(entry: ScheduleEntry, timeZone: string): ScheduleSpec {
+function scheduleOf(entry: ScheduleBlock, timeZone: string): ScheduleSpec {
   const type = entry.type ?? "custom";
   const retention = retentionOf(entry.retention);
   const { limit_upload_kbps: uploadKbps, limit_download_kbps: downloadKbps } = entry.options;

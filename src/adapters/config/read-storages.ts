@@ -92,8 +92,8 @@ const bucketVariables = {
 function readBucketOfEnvironment(draft: Draft): StorageSpec | undefined {
   const settings: Record<string, unknown> = {};
   for (const [key, name] of Object.entries(bucketVariables)) {
-    const text = draft.environment.find(name)?.trim();
-    if (text !== undefined && text !== "") settings[key] = text;
+    const text = draft.environment.findText(name);
+    if (text !== undefined) settings[key] = text;
   }
   if (settings["bucket"] === undefined) return undefined;
   settings["region"] ??= "us-east-1";

@@ -32,8 +32,8 @@ export function createVariableReader(environment: Environment, problems: Problem
   const where = (name: string) => ({ ...environment.place(name), path: name });
   const find = (...names: readonly string[]): Variable | undefined => {
     for (const name of names) {
-      const value = environment.find(name)?.trim();
-      if (value !== undefined && value !== "") return { name, value };
+      const value = environment.findText(name);
+      if (value !== undefined) return { name, value };
     }
     return undefined;
   };

@@ -6,6 +6,8 @@ import { AppError } from "../error.ts";
 /** "BKCTL" and a line-end trap: a transfer in text mode damages it visibly. */
 export const containerMagic: readonly number[] = [0x42, 0x4b, 0x43, 0x54, 0x4c, 0x0d, 0x0a, 0x1a];
 export const containerVersion = 1;
+/** Where the key comes from, as the header says it. */
+const keySources = { password: 1, keyFile: 2 } as const;
 export const saltBytes = 16;
 export const keyIdBytes = 8;
 export const noncePrefixBytes = 7;
@@ -34,6 +36,15 @@ export interface ScryptCost {
 
 /** 32 MiB of memory and about 0.2 s. */
 export const defaultScryptCost: ScryptCost = { log2N: 15, r: 8, p: 3 };
+const minScryptCost: ScryptCost = { log2N: 10, r: 1, p: 1 };
+const maxScryptCost: ScryptCost = { log2N: 17, r: 8, p: 8 };
+
+/** What somebody else wrote must not make us spend gigabytes or minutes. */
+export function isAllowedCost(cost: ScryptCost): boolean {
+  return (["log2N", "r", "p"] as const).every(
+    (name) => Number.isInteger(cost[name]) && cost[name] >= minScryptCost[name] && cost[name] <= maxScryptCost[name],
+  );
+}
 
 export interface ContainerHeader {
   /** Null: the key comes from a key file and needs no stretching. */
@@ -63,7 +74,7 @@ export function encodeHeaderStart(header: ContainerHeader): Uint8Array {
   return Uint8Array.from([
     ...containerMagic,
     containerVersion,
-    header.scrypt === null ? 2 : 1,
+    header.scrypt === null ? keySources.keyFile : keySources.password,
     log2N,
     r,
     p,
@@ -149,22 +160,18 @@ export function segmentNonce(noncePrefix: Uint8Array, index: number, isLast: boo
   return nonce;
 }
 
-/** A hostile header must not make us spend gigabytes or minutes. */
 function checkCost(cost: ScryptCost | null): void {
-  if (cost === null) return;
+  if (cost === null || isAllowedCost(cost)) return;
   const { log2N, r, p } = cost;
-  const isWhole = Number.isInteger(log2N) && Number.isInteger(r) && Number.isInteger(p);
-  if (!isWhole || log2N < 10 || log2N > 17 || r < 1 || r > 8 || p < 1 || p > 8) {
-    throw corrupt(`it asks for a key derivation with 2^${log2N}, ${r}, ${p}, which is outside the allowed range`);
-  }
+  throw corrupt(`it asks for a key derivation with 2^${log2N}, ${r}, ${p}, which is outside the allowed range`);
 }
 
 function readCost(keySource: number, cost: ScryptCost): ScryptCost | null {
-  if (keySource === 1) {
+  if (keySource === keySources.password) {
     checkCost(cost);
     return cost;
   }
-  if (keySource !== 2) throw corrupt(`it names an unknown key source ${keySource}`);
+  if (keySource !== keySources.keyFile) throw corrupt(`it names an unknown key source ${keySource}`);
   if (cost.log2N !== 0 || cost.r !== 0 || cost.p !== 0)
     throw corrupt("it asks to stretch a key that is not a password");
   return null;

@@ -1,6 +1,8 @@
 // Names of the objects of a backup: {project}/{YYYY}/{MM}/{project}_{type}_{YYYYMMDD_HHMMSS}_{id}.{ext}
 
 import { AppError } from "../error.ts";
+import { namePattern, nameSource } from "../project/name.ts";
+import { localTimeOf } from "../schedule/calendar-bucket.ts";
 import { backupTypes, type BackupType } from "./backup.ts";
 
 export interface StemParts {
@@ -11,34 +13,22 @@ export interface StemParts {
   readonly backupId: string;
 }
 
-const projectPattern = /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/;
 const backupIdPattern = /^[0-9a-z]{4,32}$/;
 
-/** Without the storage's own prefix. Throws `internal` for names that were never validated. */
+/** Without the storage's own prefix; times in `timeZone`. Throws `internal` for names that were never validated. */
 export function formatStem({ project, type, startedAt, timeZone, backupId }: StemParts): string {
-  if (!projectPattern.test(project) || !backupIdPattern.test(backupId)) {
+  if (!namePattern.test(project) || !backupIdPattern.test(backupId)) {
     throw new AppError("internal", `no object key can be made of project "${project}" and backup "${backupId}"`);
   }
-  const { year, month, day, hour, minute, second } = calendarParts(startedAt, timeZone);
-  const stamp = `${year}${month}${day}_${hour}${minute}${second}`;
+  const time = localTimeOf(startedAt, timeZone);
+  const year = digits(time.year, 4);
+  const month = digits(time.month);
+  const stamp = `${year}${month}${digits(time.day)}_${digits(time.hour)}${digits(time.minute)}${digits(time.second)}`;
   return `${project}/${year}/${month}/${project}_${type}_${stamp}_${backupId}`;
 }
 
-function calendarParts(at: number, timeZone: string): Readonly<Record<string, string>> {
-  const format = new Intl.DateTimeFormat("en-GB", {
-    timeZone,
-    calendar: "iso8601",
-    numberingSystem: "latn",
-    hourCycle: "h23",
-    year: "numeric",
-    month: "2-digit",
-    day: "2-digit",
-    hour: "2-digit",
-    minute: "2-digit",
-    second: "2-digit",
-  });
-  const parts = Object.fromEntries(format.formatToParts(at).map(({ type, value }) => [type, value]));
-  return { ...parts, year: parts["year"]!.padStart(4, "0") };
+function digits(number: number, width = 2): string {
+  return `${number}`.padStart(width, "0");
 }
 
 /** Digits and lower-case letters without i, l, o and u: made to be read aloud and typed. */
@@ -91,7 +81,7 @@ export interface ParsedKey {
 }
 
 const keyPattern = new RegExp(
-  `^(([A-Za-z0-9][A-Za-z0-9._-]{0,62})/(\\d{4})/(\\d{2})/\\2_(${backupTypes.join("|")})_(\\3\\4\\d{2}_\\d{6})_([0-9a-z]{4,32}))\\.([A-Za-z0-9][A-Za-z0-9._-]*)$`,
+  `^((${nameSource})/(\\d{4})/(\\d{2})/\\2_(${backupTypes.join("|")})_(\\3\\4\\d{2}_\\d{6})_([0-9a-z]{4,32}))\\.([A-Za-z0-9][A-Za-z0-9._-]*)$`,
 );
 
 /** Undefined for an object that is none of ours. */

@@ -2,6 +2,7 @@
 // newer programs are left out.
 
 import { AppError } from "../error.ts";
+import { namePattern } from "../project/name.ts";
 import { backupTypes } from "./backup.ts";
 import {
   manifestFormat,
@@ -35,7 +36,7 @@ const maxParts = 1000;
 const maxTables = 1_000_000;
 const maxWarnings = 100_000;
 
-const name = matching(/^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/, "a name");
+const name = matching(namePattern, "a name");
 const identifier = matching(/^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/, "an id");
 const sha256 = matching(/^[0-9a-f]{64}$/, "64 hex digits");
 const time = matching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?Z$/, "a time in UTC");

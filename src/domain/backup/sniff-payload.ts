@@ -1,5 +1,7 @@
 // Recognises a file by its first bytes, never by its name.
 
+import { containerMagic } from "./container-format.ts";
+
 export type SqlDialect = "postgres" | "mysql" | "mariadb" | "unknown";
 
 export type Payload =
@@ -23,7 +25,7 @@ export type Payload =
 export const sniffBytes = 4096;
 
 const signatures: readonly (readonly [readonly number[] | string, Payload])[] = [
-  [[0x42, 0x4b, 0x43, 0x54, 0x4c, 0x0d, 0x0a, 0x1a], { kind: "encrypted", scheme: "aes-256-gcm" }],
+  [containerMagic, { kind: "encrypted", scheme: "aes-256-gcm" }],
   ["age-encryption.org/", { kind: "encrypted", scheme: "age" }],
   ["-----BEGIN AGE ENCRYPTED FILE-----", { kind: "encrypted", scheme: "age" }],
   ["-----BEGIN PGP MESSAGE-----", { kind: "encrypted", scheme: "gpg" }],

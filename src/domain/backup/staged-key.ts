@@ -1,6 +1,7 @@
 // Names of dumps that are staged for a repository: {project}/{project}_{type}_{YYYYMMDD_HHMMSS}_{id}.{ext} below
 // BACKUP_BASE_DIR. Without the directories of year and month, so that no storage takes them for its own.
 
+import { nameSource } from "../project/name.ts";
 import { backupTypes, type BackupType } from "./backup.ts";
 import { formatStem, manifestKey, type StemParts } from "./object-key.ts";
 
@@ -19,7 +20,7 @@ export function formatStagedStem(parts: StemParts): string {
 }
 
 const pattern = new RegExp(
-  `^(([A-Za-z0-9][A-Za-z0-9._-]{0,62})/\\2_(${backupTypes.join("|")})_(\\d{8}_\\d{6})_([0-9a-z]{4,32}))\\.([A-Za-z0-9][A-Za-z0-9._-]*)$`,
+  `^((${nameSource})/\\2_(${backupTypes.join("|")})_(\\d{8}_\\d{6})_([0-9a-z]{4,32}))\\.([A-Za-z0-9][A-Za-z0-9._-]*)$`,
 );
 
 /** Undefined for a file that is none of ours. */

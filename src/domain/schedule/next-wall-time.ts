@@ -6,8 +6,11 @@ import type { CronPattern, DaysOfMonth, DaysOfWeek } from "./parse-cron.ts";
 const minuteMs = 60_000;
 const hourMs = 60 * minuteMs;
 const dayMs = 24 * hourMs;
-/** The 29th of February may be eight years away (1896 to 1904, 2096 to 2104), and its weekday rule much longer. */
-const horizonYears = 44;
+/**
+ * How far a next time is looked for: the 29th of February may be eight years away (1896 to 1904, 2096 to 2104), and its weekday
+ * rule much longer; a pattern that never comes true would else be looked for for ever.
+ */
+export const horizonMs = 44 * 366 * dayMs;
 
 /** The first matching wall time that is not before `fromMs`; undefined when none comes in decades. */
 export function nextWallTime(pattern: CronPattern, fromMs: number): number | undefined {
@@ -15,7 +18,7 @@ export function nextWallTime(pattern: CronPattern, fromMs: number): number | und
   const start = new Date(startMs);
   let dayStart = Date.UTC(start.getUTCFullYear(), start.getUTCMonth(), start.getUTCDate());
   let fromMinute = (startMs - dayStart) / minuteMs;
-  const endMs = startMs + horizonYears * 366 * dayMs;
+  const endMs = startMs + horizonMs;
   while (dayStart < endMs) {
     const date = new Date(dayStart);
     const month = date.getUTCMonth();

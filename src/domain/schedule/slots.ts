@@ -3,7 +3,7 @@
 //   hour it comes once, in the first of the two;
 // - a pattern of every hour comes in each real hour: never in the skipped one, twice in the doubled one.
 
-import { nextWallTime } from "./next-wall-time.ts";
+import { horizonMs, nextWallTime } from "./next-wall-time.ts";
 import { parseCron, type CronPattern } from "./parse-cron.ts";
 import { nextChangeOfYear, offsetMsAt, previousChange } from "./zone-changes.ts";
 
@@ -12,8 +12,6 @@ export interface SlotRule {
   readonly timeZone: string;
 }
 
-/** A pattern that comes never would else be looked for for ever. */
-const horizonYears = 44;
 const yearMs = 366 * 86_400_000;
 const patterns = new Map<string, CronPattern>();
 
@@ -21,7 +19,7 @@ const patterns = new Map<string, CronPattern>();
 export function nextSlot(rule: SlotRule, afterMs: number): number | undefined {
   const pattern = patternOf(rule.cron);
   const { timeZone } = rule;
-  const endMs = afterMs + horizonYears * yearMs;
+  const endMs = afterMs + horizonMs;
   // The stretch in which the clock runs evenly is searched up to its end, then the next one.
   let fromMs = Math.floor(afterMs) + 1;
   while (fromMs < endMs) {

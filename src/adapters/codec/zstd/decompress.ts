@@ -18,8 +18,9 @@ const maxWindowLog = 27;
 
 type DataHeader = FrameHeader & { readonly kind: "data" };
 type WholeFrame = { readonly kind: "whole"; readonly frame: Uint8Array<ArrayBuffer> };
-type NextFrame = { readonly kind: "streamed"; readonly header: DataHeader };
+type StreamedFrame = { readonly kind: "streamed"; readonly header: DataHeader };
 
+/** Throws `backup_corrupt` before the end for whatever the format can reveal. */
 export async function* decompress(compressed: ByteStream): ByteStream {
   const reader = openByteReader(compressed);
   let frames = 0;
@@ -51,7 +52,7 @@ export async function* decompress(compressed: ByteStream): ByteStream {
 }
 
 /** A whole small frame, or the header of a large one that is then read from the reader. */
-async function nextFrame(reader: ByteReader): Promise<WholeFrame | NextFrame | undefined> {
+async function nextFrame(reader: ByteReader): Promise<WholeFrame | StreamedFrame | undefined> {
   while (true) {
     const header = await peekFrameHeader(reader);
     if (header === undefined) return undefined;

@@ -4,6 +4,7 @@ import { randomBytes } from "node:crypto";
 import { mkdir, readdir, unlink } from "node:fs/promises";
 import { join } from "node:path";
 import { AppError } from "../../../domain/error.ts";
+import { namePattern } from "../../../domain/project/name.ts";
 import type { HeldLock, Lock, LockHolder } from "../../../ports/lock.ts";
 import { lockHeld } from "../lock-held.ts";
 import { currentOwner, judgeOwner } from "../owner.ts";
@@ -20,7 +21,6 @@ export interface FileLockOptions {
 }
 
 const diskFull = ["ENOSPC", "EDQUOT"];
-const namePattern = /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/;
 
 export function openFileLock(options: FileLockOptions): Lock {
   const line = createWaitingLine();
