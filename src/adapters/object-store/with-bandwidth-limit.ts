@@ -6,6 +6,7 @@ import type { BandwidthLimits } from "../../domain/project/project.ts";
 import type { ByteStream } from "../../ports/byte-stream.ts";
 import type { Clock } from "../../ports/clock.ts";
 import type { ObjectStore } from "../../ports/object-store.ts";
+import { wrapStore } from "./wrap-store.ts";
 
 interface TokenBucket {
   /** The most that is passed on at once. */
@@ -14,9 +15,11 @@ interface TokenBucket {
   take(bytes: number, signal: AbortSignal): Promise<void>;
 }
 
+/** What may be sent at once after a pause. */
+const burstMs = 250;
+
 function openTokenBucket(kibPerSecond: number, clock: Clock): TokenBucket {
   const bytesPerMs = (kibPerSecond * 1024) / 1000;
-  const burstMs = 250;
   /** The moment at which all that was promised is paid for. */
   let paidAt = clock.monotonicMs();
   return {
@@ -44,14 +47,7 @@ export function withBandwidthLimit(store: ObjectStore, limits: BandwidthLimits, 
   if (uploadKbps === undefined && downloadKbps === undefined) return store;
   const up = uploadKbps === undefined ? undefined : openTokenBucket(uploadKbps, clock);
   const down = downloadKbps === undefined ? undefined : openTokenBucket(downloadKbps, clock);
-  return {
-    type: store.type,
-    location: store.location,
-    get capabilities() {
-      return store.capabilities;
-    },
-    probe: (signal) => store.probe(signal),
-    freeBytes: (signal) => store.freeBytes(signal),
+  return wrapStore(store, {
     async openWriter(key, options) {
       const writer = await store.openWriter(key, options);
       if (up === undefined) return writer;
@@ -80,11 +76,5 @@ export function withBandwidthLimit(store: ObjectStore, limits: BandwidthLimits, 
       const stream = store.read(key, options);
       return down === undefined ? stream : limited(stream, down, options.signal);
     },
-    find: (key, signal) => store.find(key, signal),
-    list: (prefix, signal) => store.list(prefix, signal),
-    delete: (key, signal) => store.delete(key, signal),
-    listDebris: (signal) => store.listDebris(signal),
-    deleteDebris: (debris, signal) => store.deleteDebris(debris, signal),
-    [Symbol.asyncDispose]: () => store[Symbol.asyncDispose](),
-  };
+  });
 }

@@ -2,6 +2,7 @@
 
 import type { ByteStream } from "../../ports/byte-stream.ts";
 import type { ObjectStore } from "../../ports/object-store.ts";
+import { wrapStore } from "./wrap-store.ts";
 
 const relieveEveryBytes = 8 * 1024 * 1024;
 
@@ -17,23 +18,5 @@ export function withMemoryRelief(store: ObjectStore, relieve: () => void): Objec
       yield chunk;
     }
   }
-  return {
-    type: store.type,
-    location: store.location,
-    get capabilities() {
-      return store.capabilities;
-    },
-    probe: (signal) => store.probe(signal),
-    freeBytes: (signal) => store.freeBytes(signal),
-    openWriter: (key, options) => store.openWriter(key, options),
-    create: (key, bytes, options) => store.create(key, bytes, options),
-    replace: (key, bytes, options) => store.replace(key, bytes, options),
-    read,
-    find: (key, signal) => store.find(key, signal),
-    list: (prefix, signal) => store.list(prefix, signal),
-    delete: (key, signal) => store.delete(key, signal),
-    listDebris: (signal) => store.listDebris(signal),
-    deleteDebris: (debris, signal) => store.deleteDebris(debris, signal),
-    [Symbol.asyncDispose]: () => store[Symbol.asyncDispose](),
-  };
+  return wrapStore(store, { read });
 }

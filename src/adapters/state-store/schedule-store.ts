@@ -59,7 +59,10 @@ export function createScheduleStore(engine: StateEngine): ScheduleStore {
       const row = toChangesRow(changes);
       if (Object.keys(row).length === 0) return;
       await engine.write("durable", async (t) => {
-        await whereKey(t.updateTable("schedule_slots").set(row), key)
+        await t
+          .updateTable("schedule_slots")
+          .set(row)
+          .where((eb) => eb.and(toKeyRow(key)))
           .where("status", "in", ["queued", "running"])
           .execute();
       });
@@ -67,7 +70,10 @@ export function createScheduleStore(engine: StateEngine): ScheduleStore {
 
     async takeOverSlot(key, from, to) {
       return engine.write("durable", async (t) => {
-        const taken = await whereKey(t.updateTable("schedule_slots").set({ owner: JSON.stringify(to) }), key)
+        const taken = await t
+          .updateTable("schedule_slots")
+          .set({ owner: JSON.stringify(to) })
+          .where((eb) => eb.and(toKeyRow(key)))
           .where("status", "in", ["queued", "running"])
           .where("owner", "=", JSON.stringify(from))
           .executeTakeFirst();
@@ -132,15 +138,8 @@ function inBatches<T>(items: readonly T[]): readonly (readonly T[])[] {
   return Array.from({ length: count }, (_, index) => items.slice(index * rowsPerInsert, (index + 1) * rowsPerInsert));
 }
 
-interface Narrowable<Q> {
-  where(column: "project" | "schedule" | "slot_at", operator: "=", value: never): Q;
-}
-
-function whereKey<Q extends Narrowable<Q>>(query: Q, { project, schedule, slotAt }: SlotKey): Q {
-  return query
-    .where("project", "=", project as never)
-    .where("schedule", "=", schedule as never)
-    .where("slot_at", "=", slotAt as never);
+function toKeyRow({ project, schedule, slotAt }: SlotKey): Pick<ScheduleSlotRow, "project" | "schedule" | "slot_at"> {
+  return { project, schedule, slot_at: slotAt };
 }
 
 function where<O>(

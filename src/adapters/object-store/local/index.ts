@@ -3,16 +3,17 @@
 import { dirname, join, relative, resolve, sep } from "node:path";
 import { AppError } from "../../../domain/error.ts";
 import type { ObjectStore, ObjectStoreContext } from "../../../ports/object-store.ts";
-import { isObjectKey, probeKey, requireListPrefix, requireObjectKey } from "../object-key.ts";
+import { probeKey, requireListPrefix, requireObjectKey } from "../object-key.ts";
 import { writeWhole } from "../write-whole.ts";
 import type { LocalStoreConfig } from "./config.ts";
 import { removeEmptyDirectories, syncDirectory } from "./directories.ts";
 import { translateDiskError } from "./errors.ts";
 import { isMissing, realFileSystem, type FileSystem } from "./file-system.ts";
 import { readFile } from "./reader.ts";
-import { parseTemporaryName } from "./temporary-name.ts";
+import { parseTemporaryName, requireDebrisId } from "../temporary-name.ts";
+import type { WritePurpose } from "../write-purpose.ts";
 import { walkFiles } from "./walk.ts";
-import { openLocalWriter, type WritePurpose } from "./writer.ts";
+import { openLocalWriter } from "./writer.ts";
 
 export function open(config: LocalStoreConfig, context: ObjectStoreContext): ObjectStore {
   return openLocalStore(config, context, realFileSystem);
@@ -152,11 +153,7 @@ export function openLocalStore(config: LocalStoreConfig, context: ObjectStoreCon
 
     async deleteDebris({ id }, signal) {
       signal.throwIfAborted();
-      const folders = id.split("/");
-      const name = parseTemporaryName(folders.pop() ?? "");
-      if (name === undefined || !isObjectKey([...folders, name].join("/"))) {
-        throw new AppError("usage", `${JSON.stringify(id)} is no unfinished file of this program`);
-      }
+      requireDebrisId(id, parseTemporaryName);
       await removeFile(join(root, ...id.split("/")), `deleting ${id}`);
     },
 

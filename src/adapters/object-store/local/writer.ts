@@ -8,7 +8,8 @@ import { openBlockWriter, type BlockWriter } from "./block-writer.ts";
 import { makeDirectories, removeEmptyDirectories, syncDirectory } from "./directories.ts";
 import { translateDiskError } from "./errors.ts";
 import { errnoOf, isMissing, type FileSystem } from "./file-system.ts";
-import { temporaryName } from "./temporary-name.ts";
+import { temporaryName } from "../temporary-name.ts";
+import type { WritePurpose } from "../write-purpose.ts";
 
 export interface LocalWriterRequest {
   readonly fs: FileSystem;
@@ -19,9 +20,6 @@ export interface LocalWriterRequest {
   readonly context: ObjectStoreContext;
   onNoHardLinks(): void;
 }
-
-/** `part`: a name of its own. `create`: refuse, atomically where the file system has hard links, to replace a file. */
-export type WritePurpose = "part" | "create" | "replace";
 
 const noHardLinks = new Set(["EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS", "EMLINK"]);
 

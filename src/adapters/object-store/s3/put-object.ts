@@ -2,7 +2,7 @@
 
 import { createHash } from "node:crypto";
 import { crc32 } from "node:zlib";
-import { PutObjectCommand, type PutObjectCommandInput } from "@aws-sdk/client-s3";
+import { PutObjectCommand, type PutObjectCommandInput, type StorageClass } from "@aws-sdk/client-s3";
 import { AppError } from "../../../domain/error.ts";
 import type { S3Connection } from "./connection.ts";
 import { withFeatures } from "./features.ts";
@@ -28,7 +28,8 @@ export function crc32Of(body: Uint8Array): string {
 export function objectHeaders({ config }: S3Connection): Partial<PutObjectCommandInput> {
   const { storage_class: storageClass, sse, sse_kms_key_id: keyId } = config;
   return {
-    ...(storageClass === undefined ? {} : { StorageClass: storageClass as never }),
+    // Stores other than AWS have classes that the SDK does not know.
+    ...(storageClass === undefined ? {} : { StorageClass: storageClass as StorageClass }),
     ...(sse === undefined ? {} : { ServerSideEncryption: sse }),
     ...(sse === "aws:kms" && keyId !== undefined ? { SSEKMSKeyId: keyId } : {}),
   };

@@ -4,9 +4,10 @@
 import { posix } from "node:path";
 import type { Stats } from "ssh2";
 import { AppError } from "../../../domain/error.ts";
+import { parseTemporaryName } from "../temporary-name.ts";
 import { findStats, removeIfThere, type RemoteFiles } from "./remote-files.ts";
 import { hasStatus, sftpStatus } from "./sftp-status.ts";
-import { asideName, parseAsideName, parseTemporaryName } from "./temporary-name.ts";
+import { asideName, parseAsideName } from "./aside-name.ts";
 
 /** Where to look for an object, in this order; the name itself once more, for it may be given meanwhile. */
 export function placesOf(path: string): readonly string[] {

@@ -3,8 +3,11 @@
 import { posix } from "node:path";
 import { AppError } from "../../../domain/error.ts";
 import type { ObjectStore, ObjectStoreContext } from "../../../ports/object-store.ts";
-import { isObjectKey, probeKey, requireListPrefix, requireObjectKey } from "../object-key.ts";
+import { probeKey, requireListPrefix, requireObjectKey } from "../object-key.ts";
+import { parseTemporaryName, requireDebrisId } from "../temporary-name.ts";
+import type { WritePurpose } from "../write-purpose.ts";
 import { writeWhole } from "../write-whole.ts";
+import { parseAsideName } from "./aside-name.ts";
 import { debrisName, isStillObject, objectName, placesOf, removeAside, statObject } from "./aside.ts";
 import type { SftpStoreConfig } from "./config.ts";
 import { defaultTimes, type ConnectionTimes } from "./connection.ts";
@@ -12,9 +15,7 @@ import { readRemoteFile } from "./reader.ts";
 import { findStats, isUnsupported, remoteFiles, removeEmptyDirectories, type RemoteFiles } from "./remote-files.ts";
 import { openSession } from "./session.ts";
 import { hasStatus, sftpStatus, translateStatus } from "./sftp-status.ts";
-import { parseAsideName, parseTemporaryName } from "./temporary-name.ts";
 import { sizeAndTime, walkRemote } from "./walk.ts";
-import type { WritePurpose } from "./publish.ts";
 import { openSftpWriter } from "./writer.ts";
 
 export function open(config: SftpStoreConfig, context: ObjectStoreContext): ObjectStore {
@@ -180,12 +181,7 @@ export function openSftpStore(
     },
 
     async deleteDebris({ id }, signal) {
-      const folders = id.split("/");
-      const fileName = folders.pop() ?? "";
-      const name = parseAsideName(fileName) ?? parseTemporaryName(fileName);
-      if (name === undefined || !isObjectKey([...folders, name].join("/"))) {
-        throw new AppError("usage", `${JSON.stringify(id)} is no unfinished file of this program`);
-      }
+      requireDebrisId(id, (fileName) => parseAsideName(fileName) ?? parseTemporaryName(fileName));
       const files = remoteFiles(session, signal);
       if (await isStillObject(files, posix.join(root, id))) return;
       await removeFile(files, posix.join(root, id), `deleting ${id}`);

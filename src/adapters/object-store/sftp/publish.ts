@@ -1,14 +1,12 @@
 // Gives a finished temporary file its name, and finds out what happened when the connection broke in the midst of it.
 
 import { AppError } from "../../../domain/error.ts";
+import type { WritePurpose } from "../write-purpose.ts";
 import { removeAside, takePlace } from "./aside.ts";
 import { readRemoteFile } from "./reader.ts";
 import { findStats, isUnsupported, remoteFiles, removeIfThere, type RemoteFiles } from "./remote-files.ts";
 import type { SftpSession } from "./session.ts";
 import { hasStatus, sftpStatus } from "./sftp-status.ts";
-
-/** `part`: a name of its own. `create`: refuse, atomically where the server has hard links, to replace a file. */
-export type WritePurpose = "part" | "create" | "replace";
 
 export interface Publication {
   readonly session: SftpSession;

@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import { SftpStoreConfig } from "./config.ts";
 import { open } from "./index.ts";
-import { parseTemporaryName, temporaryName } from "./temporary-name.ts";
+import { parseTemporaryName, temporaryName } from "../temporary-name.ts";
 
 const settings = { host: "box.example", user: "u1", password: "canary", path: "/backups" };
 

@@ -3,12 +3,13 @@
 import { posix } from "node:path";
 import { AppError } from "../../../domain/error.ts";
 import type { ObjectInfo, ObjectStoreContext, ObjectWriter } from "../../../ports/object-store.ts";
+import { temporaryName } from "../temporary-name.ts";
+import type { WritePurpose } from "../write-purpose.ts";
 import type { SftpConnection } from "./connection.ts";
-import { publish, type WritePurpose } from "./publish.ts";
+import { publish } from "./publish.ts";
 import { isUnsupported, makeDirectories, remoteFiles, removeEmptyDirectories, removeIfThere } from "./remote-files.ts";
 import type { SftpSession } from "./session.ts";
 import { diskFull, hasStatus, sftpStatus, translateStatus } from "./sftp-status.ts";
-import { temporaryName } from "./temporary-name.ts";
 import { openUpload, type Upload } from "./upload.ts";
 
 export interface SftpWriterRequest {
