@@ -34,6 +34,9 @@ function describeObjects(title: string, test: ReturnType<typeof needs>, pgBinDir
         `ALTER DATABASE rich SET work_mem TO '7MB'`,
         `COMMENT ON DATABASE rich IS 'it''s rich'`,
         `GRANT CREATE ON DATABASE rich TO sample_reader`,
+        "ALTER DATABASE rich CONNECTION LIMIT 42",
+        `ALTER ROLE "sample owner" IN DATABASE rich SET search_path TO "Größe ""X"" 💥", public`,
+        "ALTER ROLE sample_reader IN DATABASE rich SET work_mem TO '9MB'",
       );
     }, 60_000);
     afterAll(async () => {
@@ -76,7 +79,7 @@ function describeObjects(title: string, test: ReturnType<typeof needs>, pgBinDir
         "postgres",
         `SELECT pg_get_userbyid(datdba) AS owner, encoding, datcollate, datctype, ARRAY(SELECT acl::text FROM unnest(datacl) AS acl ORDER BY 1) AS acl, datconnlimit,
       shobj_description(oid, 'pg_database') AS comment,
-      (SELECT setconfig::text FROM pg_db_role_setting WHERE setdatabase = d.oid) AS settings
+      ARRAY(SELECT setrole::regrole || ' ' || setconfig::text FROM pg_db_role_setting WHERE setdatabase = d.oid ORDER BY 1) AS settings
     FROM pg_database AS d WHERE datname = '${database}'`,
       );
       return JSON.stringify(rows);
@@ -113,6 +116,13 @@ function describeObjects(title: string, test: ReturnType<typeof needs>, pgBinDir
     test("mode clean puts everything back in place", async () => {
       const { place } = await backUpAndRestore({});
       await server.run(place, "DELETE FROM data.child", "UPDATE data.parent SET amount = 0", "DROP VIEW data.simple");
+      await backUpAndRestore({}, {}, "clean", place);
+      expect(await describeDatabase(server, place)).toBe(await describeDatabase(server, original));
+    }, 60_000);
+
+    test("mode clean fills a database that has lost everything", async () => {
+      const place = `restored_${++count}`;
+      await createTestDatabase(server, place);
       await backUpAndRestore({}, {}, "clean", place);
       expect(await describeDatabase(server, place)).toBe(await describeDatabase(server, original));
     }, 60_000);

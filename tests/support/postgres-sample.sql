@@ -117,6 +117,7 @@ SELECT nextval('data.lonely'), nextval('data.lonely');
 CREATE TABLE data.uses_lonely (id int DEFAULT nextval('data.lonely'));
 
 CREATE VIEW data.simple AS SELECT id, code FROM data.parent WHERE amount > 30 WITH LOCAL CHECK OPTION;
+CREATE VIEW data."by ""key""" AS SELECT p.*, NULL::data.mood AS mood, count(*) AS n FROM data.parent AS p GROUP BY p.id;
 CREATE RECURSIVE VIEW data.numbers (n) AS VALUES (1) UNION ALL SELECT n + 1 FROM numbers WHERE n < 5;
 CREATE MATERIALIZED VIEW data.counted AS SELECT kind, count(*) AS n FROM data.events GROUP BY kind;
 CREATE UNIQUE INDEX counted_kind ON data.counted (kind);

@@ -87,6 +87,14 @@ export async function applyDatabaseProperties(
   for (const setting of listOf(facts["settings"])) {
     statements.push(`ALTER DATABASE ${database} SET ${settingClause(setting)}`);
   }
+  for (const roleSetting of listOf(facts["roleSettings"])) {
+    const match = /^("(?:[^"]|"")*"|[^ ]+) (.*)$/s.exec(roleSetting);
+    if (match === null) continue;
+    statements.push(`ALTER ROLE ${match[1]} IN DATABASE ${database} SET ${settingClause(match[2]!)}`);
+  }
+  if (typeof facts["connectionLimit"] === "number") {
+    statements.push(`ALTER DATABASE ${database} CONNECTION LIMIT ${facts["connectionLimit"]}`);
+  }
   if (!options.noPrivileges && facts["grants"] !== undefined) {
     statements.push(`REVOKE ALL ON DATABASE ${database} FROM PUBLIC`);
     for (const grant of listOf(facts["grants"])) {

@@ -2,6 +2,7 @@
 // the first that a partition has inherited.
 
 import type { TocEntry } from "./archive-toc.ts";
+import { quoteIdentifier, quoteLiteral } from "./identifier.ts";
 
 /** Go with the table, type or view that they belong to. */
 const droppedWithOwner = new Set([
@@ -29,8 +30,21 @@ export function planDrops(entries: readonly TocEntry[]): readonly string[] {
     .toReversed()
     .filter((entry) => entry.drop.trim() !== "" && !droppedWithOwner.has(entry.kind) && !kept.has(entry.kind))
     .filter((entry) => !isOwnedSequence(entry))
-    .map(dropIfExists)
+    .map((entry) => (isViewRule(entry) ? emptyViewIfExists(entry) : dropIfExists(entry)))
     .concat(entries.filter((entry) => entry.kind === "BLOB METADATA").flatMap(dropLargeObjects));
+}
+
+/** Of a view that others need before it can be written: its statement does not drop it, it takes what it refers to away. */
+function isViewRule(entry: TocEntry): boolean {
+  return entry.kind === "RULE" && entry.drop.trimStart().startsWith("CREATE OR REPLACE VIEW ");
+}
+
+/** Where there is no such view, there may not be the types and the schema that it is made of either. */
+function emptyViewIfExists(entry: TocEntry): string {
+  const view = `${quoteIdentifier(entry.schema ?? "")}.${quoteIdentifier(entry.name.replace(/ _RETURN$/, ""))}`;
+  return `DO ${quoteLiteral(
+    `BEGIN IF pg_catalog.to_regclass(${quoteLiteral(view)}) IS NOT NULL THEN EXECUTE ${quoteLiteral(entry.drop.trim())}; END IF; END`,
+  )};`;
 }
 
 function dropIfExists(entry: TocEntry): string {

@@ -37,6 +37,7 @@ export async function readDatabaseFacts(connection: PostgresConnection): Promise
     owner: string;
     comment: string | null;
     settings: string[] | null;
+    roleSettings: string[];
     roles: string[];
     extensions: string[];
     grants: string[];
@@ -45,6 +46,9 @@ export async function readDatabaseFacts(connection: PostgresConnection): Promise
     `SELECT pg_encoding_to_char(d.encoding) AS encoding, pg_get_userbyid(d.datdba)::text AS owner,
       shobj_description(d.oid, 'pg_database') AS comment,
       (SELECT setconfig FROM pg_db_role_setting WHERE setdatabase = d.oid AND setrole = 0) AS settings,
+      ARRAY(SELECT quote_ident(r.rolname) || ' ' || setting
+        FROM pg_db_role_setting AS s JOIN pg_roles AS r ON r.oid = s.setrole CROSS JOIN unnest(s.setconfig) AS setting
+        WHERE s.setdatabase = d.oid ORDER BY 1) AS "roleSettings",
       ARRAY(SELECT DISTINCT pg_get_userbyid(refobjid)::text FROM pg_shdepend
         WHERE refclassid = 'pg_authid'::regclass AND (dbid = d.oid OR (dbid = 0 AND objid = d.oid))
         ORDER BY 1) AS roles,
@@ -69,6 +73,8 @@ export async function readDatabaseFacts(connection: PostgresConnection): Promise
     ...text("icuRules", "daticurules"),
     ...(more!.comment === null ? {} : { comment: more!.comment }),
     ...(more!.settings === null ? {} : { settings: more!.settings }),
+    ...(more!.roleSettings.length === 0 ? {} : { roleSettings: more!.roleSettings }),
+    ...(Number(database["datconnlimit"]) >= 0 ? { connectionLimit: Number(database["datconnlimit"]) } : {}),
     ...(database["datacl"] === null ? {} : { grants: more!.grants }),
     roles: more!.roles,
     extensions: more!.extensions,
