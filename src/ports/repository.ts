@@ -5,7 +5,7 @@
 //   Nothing to save (`snapshotId` null) is a success too.
 // - Every listing and removal is filtered by what the caller names: tags and host. A snapshot of another project or another
 //   program is never touched, whatever the repository is shared with.
-// - `list` is complete or throws; it is never empty by error.
+// - `listSnapshots` is complete or throws; it is never empty by error.
 // - `readFile` ends only when the whole file was delivered, else it throws.
 // - The lock of a process of this machine that is provably dead is removed once and the call repeated; anybody else's
 //   lock is waited for as long as the settings say, then `lock_held` names its owner.
@@ -104,7 +104,7 @@ export interface Repository extends AsyncDisposable {
   removeSnapshots(ids: readonly string[], signal: AbortSignal): Promise<readonly string[]>;
   /** Frees what no snapshot needs. */
   prune(signal: AbortSignal): Promise<{ readonly bytesFreed: number | null }>;
-  /** The program's own check; throws `verification_failed` with what it found. */
+  /** The program's own check; throws `verify_failed` with what it found. */
   check(options: { readonly readDataPercent: number }, signal: AbortSignal): Promise<void>;
   /** Adds and removes tags; the snapshot gets a new id, which is in the result. */
   changeTags(
@@ -130,7 +130,7 @@ export interface Repository extends AsyncDisposable {
     },
     signal: AbortSignal,
   ): Promise<{ readonly filesRestored: number; readonly bytesRestored: number; readonly warnings: readonly string[] }>;
-  /** Removes locks whose owner is dead, never a live one's; the number removed where the program tells. */
+  /** Removes locks whose owner is dead, never a live one's. */
   unlock(signal: AbortSignal): Promise<void>;
   stats(signal: AbortSignal): Promise<{ readonly snapshots: number; readonly rawBytes: number | null }>;
   cache(): Promise<{ readonly path: string; readonly sizeBytes: number }>;

@@ -12,7 +12,7 @@
 
 import type { Payload } from "../domain/backup/sniff-payload.ts";
 import type { RestoredCount } from "../domain/backup/compare-row-counts.ts";
-import type { ConsistencyPoint, RowCounts } from "../domain/backup/manifest.ts";
+import type { ConsistencyPoint, RowCounts, SourceFacts } from "../domain/backup/manifest.ts";
 import type { ToolDirs } from "../domain/project/project.ts";
 import type { LogLevel } from "../domain/run/run.ts";
 import type { ByteStream, StreamDigest } from "./byte-stream.ts";
@@ -60,7 +60,7 @@ export interface DumpSummary {
   readonly consistencyPoint: ConsistencyPoint | null;
   readonly rowCounts: RowCounts | null;
   readonly warnings: readonly string[];
-  readonly facts: Readonly<Record<string, string | number | boolean | readonly string[]>>;
+  readonly facts: SourceFacts;
 }
 
 export interface Dump extends AsyncDisposable {
@@ -108,7 +108,7 @@ export interface RestorePart {
   readonly format: string;
   readonly stream: ByteStream;
   /** Facts of the manifest's source, empty for a file without a manifest. */
-  readonly facts: Readonly<Record<string, string | number | boolean | readonly string[]>>;
+  readonly facts: SourceFacts;
 }
 
 /**

@@ -7,6 +7,7 @@
 //   `refused` in the details: keeping it for later is no use.
 
 import type { Backup, Verification } from "../domain/backup/backup.ts";
+import type { RunChanges } from "../domain/run/audit-write.ts";
 import type { AlertStore } from "./state-store-alerts.ts";
 import type { OutboxStore } from "./state-store-outbox.ts";
 import type { RecoveryStore } from "./state-store-recovery.ts";
@@ -52,7 +53,7 @@ export interface StateStore extends OutboxStore, RecoveryStore, ScheduleStore, A
 
   createRun(run: Run): Promise<void>;
   /** Replaces what changed; a terminal run is never changed again (`state_failed`). */
-  updateRun(id: string, changes: Partial<Omit<Run, "id" | "project" | "kind" | "createdAt">>): Promise<void>;
+  updateRun(id: string, changes: RunChanges): Promise<void>;
   findRun(idOrPrefix: string): Promise<Run | undefined>;
   listRuns(filter: RunFilter): Promise<readonly Run[]>;
   countRuns(filter: Omit<RunFilter, keyof Page>): Promise<number>;

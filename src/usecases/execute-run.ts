@@ -10,7 +10,7 @@ import { stageOf, tagStage } from "./stage-error.ts";
 export interface RunRequest {
   readonly project: string;
   readonly kind: RunKind;
-  /** `manual`, or the schedule's name. */
+  /** `manual`, `safety`, or the schedule's name. */
   readonly trigger: string;
   readonly signal: AbortSignal;
 }

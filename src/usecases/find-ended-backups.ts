@@ -9,6 +9,7 @@ const recentRuns = 1_000;
 /** A run without an end that shows no life may only be cut off from the state store: it gets a day. */
 const silentMs = 24 * 60 * 60 * 1000;
 
+/** How long a run may show no life before it counts as ended, ms. */
 export function patienceOf(project: Pick<Project, "timeoutMs"> | undefined): number {
   return Math.max(silentMs, 2 * (project?.timeoutMs ?? 0));
 }
@@ -24,19 +25,19 @@ export interface EndedRequest {
 export async function findEndedBackups(
   deps: Pick<Deps, "clock" | "state">,
   { project, except, failedOnly }: EndedRequest,
-): Promise<ReadonlySet<unknown>> {
+): Promise<ReadonlySet<string>> {
   const silentSince = deps.clock.now() - patienceOf(project);
   const runs = await deps.state.listRuns({ project: project.name, kind: "backup", limit: recentRuns });
   return new Set(
     runs
       .filter(({ id, status }) => id !== except && !(failedOnly === true && status === "succeeded"))
       .filter(({ status, heartbeatAt }) => isTerminal(status) || heartbeatAt < silentSince)
-      .flatMap((run) => [run.backupId, ...abandonedIdsOf(run)]),
+      .flatMap((run) => [...(run.backupId === null ? [] : [run.backupId]), ...abandonedIdsOf(run)]),
   );
 }
 
 /** Ids of the attempts of a run that was retried. */
-function abandonedIdsOf({ result }: Run): readonly unknown[] {
+function abandonedIdsOf({ result }: Run): readonly string[] {
   const { abandonedIds } = result;
-  return Array.isArray(abandonedIds) ? abandonedIds : [];
+  return Array.isArray(abandonedIds) ? abandonedIds.filter((id) => typeof id === "string") : [];
 }

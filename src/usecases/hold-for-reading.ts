@@ -6,7 +6,7 @@ import type { Lock } from "../ports/lock.ts";
 import type { ActiveRun } from "./execute-run.ts";
 
 const places = 16;
-/** Names of locks are as long as those of projects; whoever shares a place with another project only waits for none. */
+/** Names of locks are as long as those of projects, so that long names of projects are cut for what follows. */
 const longestPrefix = 48;
 
 /**
@@ -41,7 +41,12 @@ export async function isBeingRead(deps: { readonly lock: Lock }, project: string
 }
 
 function placeName(project: string, place: number): string {
-  return `${project.slice(0, longestPrefix)}.reading.${place}`;
+  return lockBeside(project, `reading.${place}`);
+}
+
+/** The name of a lock of a project beside its own. Two projects with long names may share it: then they take turns. */
+export function lockBeside(project: string, what: string): string {
+  return `${project.slice(0, longestPrefix)}.${what}`;
 }
 
 function purposeOf(backupId: string): string {

@@ -7,7 +7,7 @@ import { listScheduleEntries, listUpcoming, type ScheduleEntry } from "../domain
 import type { SlotRecord } from "../domain/schedule/slot-record.ts";
 import type { Deps } from "./deps.ts";
 
-/** `run` in the words of `run --json`. */
+/** A run in the words of `run --json`, with its stage and its retries. */
 export interface RunStatusView {
   readonly id: string;
   readonly kind: Run["kind"];
@@ -59,6 +59,7 @@ type Configured = Pick<Configuration, "projects" | "settings">;
 const manySlots = 10_000;
 const manyAlerts = 10_000;
 
+/** Of every project of the configuration, in its order. `lastRun` is the last backup. */
 export async function readStatus(deps: StatusDeps, configuration: Configured): Promise<readonly ProjectStatus[]> {
   const [runs, successes, queued, alerts] = await Promise.all([
     deps.state.listLatestRuns("backup"),

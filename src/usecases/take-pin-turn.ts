@@ -3,10 +3,9 @@
 
 import type { HeldLock } from "../ports/lock.ts";
 import type { Deps } from "./deps.ts";
+import { lockBeside } from "./hold-for-reading.ts";
 
 const longestWaitMs = 10_000;
-/** Names of locks are as long as those of projects. */
-const longestPrefix = 48;
 
 /** A courtesy: where no lock can be taken (a full disk is what prune is called for) both go on without. */
 export async function takePinTurn(
@@ -16,7 +15,7 @@ export async function takePinTurn(
 ): Promise<Pick<HeldLock, typeof Symbol.asyncDispose>> {
   const limit = AbortSignal.any([signal, AbortSignal.timeout(longestWaitMs)]);
   try {
-    return await deps.lock.acquireOrWait(`${project.slice(0, longestPrefix)}.pins`, "pins", limit);
+    return await deps.lock.acquireOrWait(lockBeside(project, "pins"), "pins", limit);
   } catch {
     signal.throwIfAborted();
     return { [Symbol.asyncDispose]: async () => {} };

@@ -1,6 +1,6 @@
-import type { ManifestSource } from "./manifest.ts";
+import type { ManifestSource, SourceFacts } from "./manifest.ts";
 
-/** The directories that an archive of files was made of; none where its manifest does not tell. */
-export function archivedPaths({ facts }: Pick<ManifestSource, "facts">): ManifestSource["facts"][string] {
+/** The asset paths that an archive was made of, as its source takes them; an empty list where the manifest does not tell. */
+export function archivedPaths({ facts }: Pick<ManifestSource, "facts">): SourceFacts[string] {
   return facts["paths"] ?? [];
 }

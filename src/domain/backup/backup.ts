@@ -8,6 +8,7 @@ export interface Verification {
   readonly passed: boolean;
   readonly at: number;
   readonly storage: string;
+  /** Why it failed, or what could not be checked. */
   readonly message: string | null;
   /** Time of a drill's restore, from the first byte read to the last check; null for other levels. */
   readonly restoreMs: number | null;

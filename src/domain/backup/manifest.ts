@@ -23,6 +23,9 @@ export interface ConsistencyPoint {
   readonly token: string | null;
 }
 
+/** What only the source that wrote it understands: encoding, collation, character set, paths … */
+export type SourceFacts = Readonly<Record<string, string | number | boolean | readonly string[]>>;
+
 export interface ManifestSource {
   readonly name: string;
   readonly type: string;
@@ -33,8 +36,8 @@ export interface ManifestSource {
   readonly consistencyPoint: ConsistencyPoint | null;
   readonly rowCounts: RowCounts | null;
   readonly warnings: readonly string[];
-  /** Facts a restore needs (encoding, collation, character set, paths …). */
-  readonly facts: Readonly<Record<string, string | number | boolean | readonly string[]>>;
+  /** What a restore needs beside the parts. */
+  readonly facts: SourceFacts;
 }
 
 export interface ManifestPart {

@@ -14,6 +14,7 @@ import {
   type ManifestSnapshot,
   type ManifestSource,
   type RowCounts,
+  type SourceFacts,
   type TableCount,
 } from "./manifest.ts";
 import {
@@ -55,14 +56,14 @@ const level: Read<number> = (value, path) => {
   return read;
 };
 
-type Fact = string | number | boolean | readonly string[];
+type Fact = SourceFacts[string];
 
 const fact: Read<Fact> = (value, path) => {
   if (typeof value === "boolean" || (typeof value === "number" && Number.isFinite(value))) return value;
   return Array.isArray(value) ? list(text, maxWarnings)(value, path) : text(value, path);
 };
 
-const facts: Read<Readonly<Record<string, Fact>>> = (value, path) => {
+const facts: Read<SourceFacts> = (value, path) => {
   const fields = Object.entries(fieldsOf(value, path)).toSorted(([a], [b]) => (a < b ? -1 : 1));
   return Object.fromEntries(fields.map(([field, item]) => [field, fact(item, `${path}.${field}`)]));
 };

@@ -50,7 +50,7 @@ export interface Run {
   readonly kind: RunKind;
   readonly status: RunStatus;
   readonly partial: boolean;
-  /** `manual` for a run from the command line, else the schedule's name. */
+  /** The schedule's name; `manual` for a run from the command line, `safety` for a backup of what a restore is about to replace. */
   readonly trigger: string;
   readonly stage: RunStage | null;
   readonly backupId: string | null;

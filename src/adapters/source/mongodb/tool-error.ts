@@ -2,6 +2,7 @@
 
 import { AppError, type ErrorCode } from "../../../domain/error.ts";
 import type { SourceContext } from "../../../ports/source.ts";
+import { describeExit } from "../../process/describe-exit.ts";
 import type { ToolExit } from "../../process/spawn-tool.ts";
 import { collectToolWarnings, type ToolWarnings } from "../tool-warnings.ts";
 
@@ -39,16 +40,11 @@ export function lastWords(stderr: string): string {
   return (failures.length > 0 ? failures.slice(-2) : lines.slice(-1)).map((line) => line.slice(0, 600)).join("; ");
 }
 
+/** `doing` names the program and what it was at; `code` is for what its words do not tell apart. */
 export function translateToolExit(exit: ToolExit, doing: string, code: ErrorCode): AppError {
   const words = lastWords(exit.stderr);
-  const how =
-    exit.startError !== null
-      ? `could not be started: ${exit.startError.message}`
-      : exit.signal !== null
-        ? `was killed by ${exit.signal}`
-        : `ended with exit code ${exit.code}`;
   const meaning = wordForms.find((form) => form.words.test(words));
-  return new AppError(meaning?.code ?? code, `${doing} ${how}${words === "" ? "" : `: ${words}`}`, {
+  return new AppError(meaning?.code ?? code, `${doing} ${describeExit(exit)}${words === "" ? "" : `: ${words}`}`, {
     details: { exitCode: exit.code, signal: exit.signal, stderr: exit.stderr.slice(-4_000) },
     retryable: meaning?.retryable ?? exit.signal !== null,
     ...(meaning === undefined ? {} : { hint: meaning.hint }),

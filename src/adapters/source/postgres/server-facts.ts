@@ -1,5 +1,6 @@
 // What is asked of a server and a database: version for choosing clients, properties that a restore needs again.
 
+import type { SourceFacts } from "../../../domain/backup/manifest.ts";
 import type { PostgresConnection } from "./connection.ts";
 
 export interface ServerFacts {
@@ -25,7 +26,7 @@ export function formatVersionNumber(num: number): string {
 }
 
 /** Facts of the manifest; a database property that pg_restore does not bring back is one of them. */
-export type DatabaseFacts = Readonly<Record<string, string | number | boolean | readonly string[]>>;
+export type DatabaseFacts = SourceFacts;
 
 export async function readDatabaseFacts(connection: PostgresConnection): Promise<DatabaseFacts> {
   const [row] = await connection.run<{ database: Record<string, unknown> }>(

@@ -1,6 +1,7 @@
 // Translates how a PostgreSQL client program ended, once: its exit and the last words on stderr.
 
 import { AppError, type ErrorCode } from "../../../domain/error.ts";
+import { describeExit } from "../../process/describe-exit.ts";
 import type { ToolExit } from "../../process/spawn-tool.ts";
 
 interface Symptom {
@@ -77,23 +78,18 @@ export function lastWords(stderr: string): string {
   return chosen.map((line) => line.replace(/^pg_\w+: /, "").slice(0, 600)).join("; ");
 }
 
+/** `doing` names the program and what it was at; `code` is for what its words do not tell apart. */
 export function translateToolExit(
   exit: ToolExit,
   doing: string,
   code: "source_failed" | "restore_failed" | "backup_corrupt",
 ): AppError {
   const words = lastWords(exit.stderr);
-  const how =
-    exit.startError !== null
-      ? `could not be started: ${exit.startError.message}`
-      : exit.signal !== null
-        ? `was killed by ${exit.signal}`
-        : `ended with exit code ${exit.code}`;
   const symptom =
     code === "backup_corrupt"
       ? undefined
       : symptoms.find((known) => (known.of ?? code) === code && known.words.test(exit.stderr));
-  return new AppError(symptom?.code ?? code, `${doing} ${how}${words === "" ? "" : `: ${words}`}`, {
+  return new AppError(symptom?.code ?? code, `${doing} ${describeExit(exit)}${words === "" ? "" : `: ${words}`}`, {
     details: { exitCode: exit.code, signal: exit.signal, stderr: exit.stderr.slice(-4_000) },
     retryable: symptom?.retryable ?? exit.signal !== null,
     ...(symptom === undefined ? {} : { hint: symptom.hint }),

@@ -1,6 +1,7 @@
 // Translates how a client program ended, once: its exit, and the error number in its last words on stderr.
 
 import { AppError, type ErrorCode } from "../../../domain/error.ts";
+import { describeExit } from "../../process/describe-exit.ts";
 import type { ToolExit } from "../../process/spawn-tool.ts";
 import { codeOf, meaningOf } from "./foreign-error.ts";
 
@@ -32,17 +33,12 @@ export function lastWords(stderr: string): string {
   return chosen.map((line) => line.replace(/^(mysql|mariadb)[\w-]*: /, "").slice(0, 600)).join("; ");
 }
 
+/** `doing` names the program and what it was at; `code` is for what its words do not tell apart. */
 export function translateToolExit(exit: ToolExit, doing: string, code: ErrorCode): AppError {
   const words = lastWords(exit.stderr);
-  const how =
-    exit.startError !== null
-      ? `could not be started: ${exit.startError.message}`
-      : exit.signal !== null
-        ? `was killed by ${exit.signal}`
-        : `ended with exit code ${exit.code}`;
   const errno = readErrorNumber(exit.stderr);
   const meaning = meaningOf(errno);
-  return new AppError(codeOf(meaning, code), `${doing} ${how}${words === "" ? "" : `: ${words}`}`, {
+  return new AppError(codeOf(meaning, code), `${doing} ${describeExit(exit)}${words === "" ? "" : `: ${words}`}`, {
     details: { exitCode: exit.code, signal: exit.signal, errno: errno ?? null, stderr: exit.stderr.slice(-4_000) },
     retryable: meaning?.retryable ?? exit.signal !== null,
     ...(meaning === undefined ? {} : { hint: meaning.hint }),
