@@ -44,6 +44,7 @@ const firstPauseMs = 1_000;
 /** A receiver that asks for more time than this is not waited for. */
 const longestPauseMs = 2_000;
 
+/** Nothing is said before one of its methods is called. */
 export function announceRun(deps: AnnounceDeps, { kind, routes, followers, around }: AnnounceRequest): RunAnnouncement {
   /** Messages that the state store could not take: they are sent from memory, and wait in the journal if that fails. */
   const unkept: NewNotification[] = [];

@@ -47,6 +47,7 @@ export interface AttemptResult {
 
 const cleanupTimeoutMs = 120_000;
 
+/** Throws when no storage holds the backup in the end, with the stage that is at fault; then what it wrote is taken away again. */
 export async function attemptBackup(deps: Deps, run: ActiveRun, request: AttemptRequest): Promise<AttemptResult> {
   const { project, type, repositories } = request;
   const startedAt = deps.clock.now();
@@ -68,25 +69,7 @@ export async function attemptBackup(deps: Deps, run: ActiveRun, request: Attempt
       run.report({ dumpSizeBytes: staged.sizeBytes });
     }
     const sources = await archive(deps, run, plan, attempt, staged);
-    const describe = (form: Pick<Manifest, "stem" | "sources" | "parts">): Manifest => ({
-      format: manifestFormat,
-      formatVersion: manifestVersion,
-      backupId: id,
-      runId: run.id,
-      project: project.name,
-      type,
-      schedule:
-        request.schedule === null
-          ? null
-          : { name: request.schedule.name, ownRetention: request.schedule.retention !== undefined },
-      timeZone,
-      startedAt: new Date(startedAt).toISOString(),
-      finishedAt: new Date(deps.clock.now()).toISOString(),
-      host: { name: deps.program.host, platform: deps.program.platform },
-      program: { name: "backupctl", version: deps.program.version },
-      warnings: form.sources.flatMap((source) => source.warnings),
-      ...form,
-    });
+    const describe = (content: Content): Manifest => describeAttempt(deps, run.id, names, request.schedule, content);
     run.signal.throwIfAborted();
     let manifest: Manifest | undefined;
     if (staged !== null) {
@@ -125,6 +108,35 @@ export async function attemptBackup(deps: Deps, run: ActiveRun, request: Attempt
     await discard(run, attempt, uncommitted);
     await staged?.close(synced.length > 0);
   }
+}
+
+/** What differs between the manifest of the archives and that of a staged dump. */
+type Content = Pick<Manifest, "stem" | "sources" | "parts">;
+
+/** Without its seal. */
+function describeAttempt(
+  { clock, program }: Pick<Deps, "clock" | "program">,
+  runId: string,
+  { backupId, project, type, startedAt, timeZone }: StemParts,
+  schedule: ScheduleSpec | null,
+  content: Content,
+): Manifest {
+  return {
+    format: manifestFormat,
+    formatVersion: manifestVersion,
+    backupId,
+    runId,
+    project,
+    type,
+    schedule: schedule === null ? null : { name: schedule.name, ownRetention: schedule.retention !== undefined },
+    timeZone,
+    startedAt: new Date(startedAt).toISOString(),
+    finishedAt: new Date(clock.now()).toISOString(),
+    host: { name: program.host, platform: program.platform },
+    program: { name: "backupctl", version: program.version },
+    warnings: content.sources.flatMap((source) => source.warnings),
+    ...content,
+  };
 }
 
 /** What the archive storages get: straight from the sources, or from the staged file. */

@@ -10,6 +10,7 @@ import type { Deps } from "./deps.ts";
 import { openMeter } from "./meter.ts";
 import type { PlainPart } from "./restore-parts.ts";
 
+/** Throws `unsupported` for a bundle of another program, `backup_corrupt` or `manifest_invalid` for a damaged manifest. */
 export async function readBundleManifest(
   deps: Pick<Deps, "openBundle">,
   file: string,
@@ -36,6 +37,7 @@ function readJsonOf(manifestText: string, file: string): unknown {
   }
 }
 
+/** Those of one source, in the order of the manifest; each opening reads the file from its beginning. */
 export function bundleParts(
   deps: Pick<Deps, "openBundle" | "bundlePath">,
   file: string,

@@ -9,6 +9,7 @@ import type { Check } from "./preflight.ts";
 
 const channelTimeoutMs = 30_000;
 
+/** Every check, in order, also after one that failed. */
 export async function checkConnections(
   deps: OpenDeps & Pick<Deps, "openSource" | "openCipher" | "settings" | "openNotifier">,
   request: DryRunRequest,

@@ -25,6 +25,7 @@ export interface CheckStoragesRequest {
   onResult?(storage: string, result: ObjectStoreReport["results"][number]): void;
 }
 
+/** One after the other. What is wrong with one is in its report; only a cancel throws. */
 export async function checkStorages(deps: OpenDeps, request: CheckStoragesRequest): Promise<readonly StorageReport[]> {
   const { signal, effort } = request;
   const reports: StorageReport[] = [];

@@ -19,7 +19,7 @@ export interface CompressPartRequest {
   /** Makes the source give up when it stalls. */
   abortSource(error: AppError): void;
   onPlainBytes(bytes: number): void;
-  /** When the source last showed life other than by bytes. */
+  /** When the source last showed life other than by bytes, as `performance.now()`. */
   activeAt?(): number;
 }
 

@@ -19,6 +19,8 @@ export interface CopyResult {
   readonly sizeBytes: number;
 }
 
+const cleanupTimeoutMs = 10_000;
+
 /** The file appears whole or not at all, 0600. Throws `object_exists` for one that is there. */
 export async function copyStateStore(
   deps: Pick<Deps, "openSource" | "openDirectory">,
@@ -43,7 +45,7 @@ export async function copyStateStore(
   try {
     await dump.summary();
   } catch (error) {
-    await directory.delete(name, AbortSignal.timeout(10_000));
+    await directory.delete(name, AbortSignal.timeout(cleanupTimeoutMs));
     throw error;
   }
   if (copied === undefined) throw new AppError("source_failed", `nothing could be read of ${source.object}`);

@@ -28,7 +28,7 @@ export interface DeliverRequest {
 
 const sendTimeoutMs = 10_000;
 /** Longer than a message may take, so that nobody sends a second copy of one that is on its way. */
-const leaseMs = 60_000;
+export const leaseMs = 60_000;
 
 /** Throws only what the state store throws. */
 export async function deliverToChannel(

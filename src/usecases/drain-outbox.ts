@@ -2,7 +2,7 @@
 
 import { giveUpAfterMs } from "../domain/notification/plan-retry.ts";
 import { givenUpLines } from "./announce-run.ts";
-import { deliverToChannel, leaseHolderOf, type DeliverDeps } from "./deliver-notifications.ts";
+import { deliverToChannel, leaseHolderOf, leaseMs, type DeliverDeps } from "./deliver-notifications.ts";
 import { sendFromJournal, type Drained, type DrainDeps, type DrainRequest } from "./send-from-journal.ts";
 
 const channelsAtOnce = 8;
@@ -52,7 +52,7 @@ async function giveUpOrphans(deps: DeliverDeps, channel: string): Promise<readon
   const lines: string[] = [];
   for (;;) {
     const now = deps.clock.now();
-    const orphan = await deps.state.claimNotification({ channel, holder, now, leaseMs: 60_000 });
+    const orphan = await deps.state.claimNotification({ channel, holder, now, leaseMs });
     if (orphan === undefined) return lines;
     const error = `channel ${channel} is not in the configuration`;
     if (now - orphan.createdAt < giveUpAfterMs) {

@@ -16,6 +16,7 @@ export interface DryRunRequest {
 
 type PartDeps = OpenDeps & Pick<Deps, "openSource" | "openCipher" | "settings">;
 
+/** Every check, in order, also after one that failed. */
 export async function dryRunBackup(
   deps: PartDeps & Pick<Deps, "lock" | "openNotifier" | "openDirectory">,
   request: DryRunRequest,

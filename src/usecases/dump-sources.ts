@@ -40,6 +40,7 @@ export function openAttempt(names: Pick<Attempt, "id" | "stem" | "tags">, stores
   return { ...names, stores, failures: [], parts: [], keys: [], verifications: [] };
 }
 
+/** Grows `attempt` by what was stored. Throws the source's or cipher's error, or the last storage's when none is left. */
 export async function dumpSources(
   deps: Deps,
   run: ActiveRun,
@@ -158,6 +159,7 @@ export async function verifyAttempt(
   if (attempt.stores.length === 0) throw failures.at(-1)!.error;
 }
 
+/** They take no further part in the attempt. */
 export function dropFailed(attempt: Attempt, failures: readonly StorageFailure[]): void {
   const names = new Set(failures.map((failure) => failure.name));
   attempt.failures.push(...failures);

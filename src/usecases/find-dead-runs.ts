@@ -12,6 +12,7 @@ const mostRuns = 10_000;
 /** Many times the pause between two signs of life. */
 const otherBootSilenceMs = 5 * 60_000;
 
+/** `only`: of one project; null: of all. A project that is not in the configuration has runs too. */
 export async function findDeadRuns(
   deps: Pick<Deps, "clock" | "state" | "lock" | "judgeOwner" | "owner">,
   projects: readonly Project[],

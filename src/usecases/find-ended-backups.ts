@@ -22,6 +22,7 @@ export interface EndedRequest {
   readonly failedOnly?: boolean;
 }
 
+/** Of the newest runs of the project. */
 export async function findEndedBackups(
   deps: Pick<Deps, "clock" | "state">,
   { project, except, failedOnly }: EndedRequest,

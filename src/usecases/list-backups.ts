@@ -43,6 +43,7 @@ export interface ListResult {
   readonly failures: readonly StorageFailure[];
 }
 
+/** What cannot be read is in `failures`, and the rest is listed. */
 export async function listBackups(deps: OpenDeps & Pick<Deps, "state">, request: ListRequest): Promise<ListResult> {
   const { project, signal } = request;
   await using stack = new AsyncDisposableStack();

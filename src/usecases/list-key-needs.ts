@@ -39,6 +39,7 @@ interface KeyNeedsRequest {
   readonly signal: AbortSignal;
 }
 
+/** Newest use first. */
 export async function listKeyNeeds(
   deps: OpenDeps & Pick<Deps, "openCipher">,
   request: KeyNeedsRequest,

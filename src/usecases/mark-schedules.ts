@@ -16,6 +16,7 @@ export interface Marking {
   readonly isKnown: boolean;
 }
 
+/** Never throws: see `isKnown`. */
 export async function markSchedules(
   deps: Pick<SchedulerDeps, "state" | "clock">,
   entries: readonly ScheduleEntry[],

@@ -13,6 +13,7 @@ import type { Holder } from "./read-holders.ts";
 import { isPlainSnapshot, readManifestOf } from "./read-manifest-of.ts";
 import { requireEncrypted } from "./refuse-unencrypted.ts";
 
+/** Null for a backup that is not encrypted. Throws what opening the cipher throws. */
 export async function openDecipher(
   deps: Pick<Deps, "openCipher">,
   project: Pick<Project, "encryption"> | null,

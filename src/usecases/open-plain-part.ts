@@ -17,6 +17,7 @@ export interface PlainPartRequest {
   /** Needed when the part is encrypted. */
   readonly cipher: Cipher | null;
   readonly signal: AbortSignal;
+  /** Hears the running total. */
   onStoredBytes?(bytes: number): void;
 }
 
@@ -24,6 +25,7 @@ const elsewhere = "restore from another storage or an older backup; run backupct
 
 type ReadDeps = Pick<Deps, "codecs" | "settings">;
 
+/** Throws `backup_corrupt` for bytes that differ, `wrong_key` without a key, `stalled`, and what the storage answers. */
 export async function* openPlainPart(deps: ReadDeps, request: PlainPartRequest): ByteStream {
   const { part, signal } = request;
   const plain = openMeter();

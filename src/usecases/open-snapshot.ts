@@ -5,6 +5,7 @@ import type { ManifestPath } from "../domain/backup/staged-key.ts";
 import type { ObjectReader } from "../ports/object-store.ts";
 import type { Repository, Snapshot } from "../ports/repository.ts";
 
+/** `manifest` null: nothing can be read of it by a key. */
 export function openSnapshot(
   repository: Pick<Repository, "location" | "readFile">,
   snapshot: Snapshot,

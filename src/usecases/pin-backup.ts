@@ -16,6 +16,7 @@ export interface PinRequest {
   readonly signal: AbortSignal;
 }
 
+/** Throws `backup_not_found`. Returns the storages on which the pin was written or taken away. */
 export async function pinBackup(
   deps: OpenDeps & Pick<Deps, "state" | "clock" | "lock">,
   request: PinRequest,

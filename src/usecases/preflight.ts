@@ -19,6 +19,7 @@ export interface Check {
   readonly error: AppError | null;
 }
 
+/** Never throws, as all of these checks: what is wrong is in the result. `info` is there when the source answered. */
 export async function checkSource(
   { name, source }: NamedSource,
   signal: AbortSignal,
@@ -167,6 +168,7 @@ async function provenCipher(opening: Promise<Cipher | null>, signal: AbortSignal
   }
 }
 
+/** `512 B`, `1.5 GB`, `245 MB`: powers of 1000, one decimal below 100. */
 export function formatBytes(bytes: number): string {
   const units = ["B", "KB", "MB", "GB", "TB", "PB"];
   let value = bytes;

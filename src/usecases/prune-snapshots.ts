@@ -48,6 +48,7 @@ export async function planRepository(
 /** `after_removal`: the data is freed when snapshots went; `always`: also what an earlier forget has left. */
 export type FreeData = "never" | "after_removal" | "always";
 
+/** The caller holds the project's lock. Returns how many backups went, and of how many snapshots they were made. */
 export async function pruneRepositories(
   deps: PlanDeps & Pick<Deps, "lock" | "reach">,
   run: ActiveRun,

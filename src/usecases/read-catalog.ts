@@ -60,6 +60,7 @@ function sortName(entry: CatalogEntry): string {
   return `${parseObjectKey(manifestKey(entry.stem))?.stamp ?? ""}${entry.stem}`;
 }
 
+/** Throws `manifest_invalid`, which names the object, and what the storage answers. */
 export async function readManifest(store: ObjectReader, stem: string, signal: AbortSignal): Promise<Manifest> {
   return parseStoredManifest(new TextDecoder().decode(await readWhole(store, manifestKey(stem), signal)), stem);
 }

@@ -6,6 +6,7 @@ import type { LogSink } from "./deps.ts";
 import type { Holder } from "./read-holders.ts";
 import { assetSnapshotsOf } from "./read-manifest-of.ts";
 
+/** Throws `backup_corrupt` for a path that is gone, and what the repository answers. */
 export async function readLooseAssets(
   holder: Holder,
   manifest: Manifest,

@@ -6,6 +6,7 @@ import type { Snapshot } from "../ports/repository.ts";
 import { readManifest } from "./read-catalog.ts";
 import type { Holder } from "./read-holders.ts";
 
+/** Throws as `readManifest` does; no seal is checked here (open-decipher.ts does). */
 export async function readManifestOf({ storage, entry, place }: Holder, signal: AbortSignal): Promise<Manifest> {
   if ("group" in place && place.group.main === null) return describeSnapshot(place.group.snapshots[0]!, entry);
   return readManifest(storage.store, entry.stem, signal);

@@ -16,6 +16,7 @@ const heartbeatMs = 5_000;
 const quietHeartbeatMs = 30_000;
 const linesPerWrite = 200;
 
+/** `onStoreError` hears of the first failure only. */
 export function recordRunEvents(
   deps: { readonly state: StateStore; readonly clock: Clock },
   onStoreError: (error: unknown) => void,

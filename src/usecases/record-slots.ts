@@ -30,6 +30,7 @@ export interface SlotBook {
 /** Beyond this many slots that cannot be stored the oldest skipped ones are forgotten. */
 const maxUnstored = 100_000;
 
+/** `onStoreError` hears once of each time that the store is away. */
 export function openSlotBook(deps: Pick<Deps, "state">, onStoreError: (message: string) => void): SlotBook {
   let unclaimed: HeldSlot[] = [];
   const unclaimedKeys = new Set<string>();
@@ -97,6 +98,7 @@ export function openSlotBook(deps: Pick<Deps, "state">, onStoreError: (message: 
   };
 }
 
+/** One text for each slot, for sets and maps. */
 export function keyOf({ project, schedule, slotAt }: SlotKey): string {
   return JSON.stringify([project, schedule, slotAt]);
 }

@@ -35,6 +35,7 @@ export async function ifRemembered(saving: Promise<void>): Promise<void> {
   }
 }
 
+/** `pin` null takes it away. `at`: epoch ms. */
 export async function writePin(
   { place, entry }: Pick<Holder, "place" | "entry">,
   pin: { readonly at: number; readonly reason: string | null } | null,

@@ -137,6 +137,7 @@ async function restoreLooseAssets(
   return { tables: 0, rows: null, compared: false };
 }
 
+/** In the order of `found`. A copy or storage that fails is a warning, unless it is the last; other errors are thrown at once. */
 export async function fromFirstGoodStorage<T>(
   run: Pick<ActiveRun, "warn" | "signal">,
   found: FoundBackup,

@@ -34,6 +34,7 @@ export interface RestoreFileRequest extends Pick<
   readonly allowSql: boolean;
 }
 
+/** Throws `lock_held` when another run works on the project; every other failure is in the returned run. */
 export async function restoreFile(deps: Deps, request: RestoreFileRequest): Promise<Run> {
   const { project, signal } = request;
   await using _lock =

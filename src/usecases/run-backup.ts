@@ -31,6 +31,7 @@ export interface BackupRequest {
   readonly signal: AbortSignal;
 }
 
+/** The hook has a time-out of its own; this only ends the wait for one that cannot be killed. */
 const hookGraceMs = 300_000;
 
 /** Throws `lock_held` when another run of the project is on; every other failure is in the returned run. */

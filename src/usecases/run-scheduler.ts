@@ -41,6 +41,7 @@ const unclaimedGraceMs = 60_000;
 const housekeepingMs = 60_000;
 const slotRecordsKeptMs = 30 * 86_400_000;
 
+/** Nothing runs before `run` is called; `register` may be called before and after. */
 export function openScheduler(deps: SchedulerDeps, options: SchedulerOptions): Scheduler {
   const { clock } = deps;
   const stopping = new AbortController();

@@ -20,6 +20,7 @@ export function moveStage(error: unknown, from: RunStage, to: RunStage): AppErro
   return appError;
 }
 
+/** Undefined for an error that nobody has tagged. */
 export function stageOf(error: AppError): RunStage | undefined {
   return stages.get(error);
 }

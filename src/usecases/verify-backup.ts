@@ -10,6 +10,7 @@ import { executeRun, type ActiveRun } from "./execute-run.ts";
 import { findBackup } from "./find-backup.ts";
 import { holdForReading } from "./hold-for-reading.ts";
 import { readProvenManifest } from "./open-decipher.ts";
+import type { Holder } from "./read-holders.ts";
 import { recordVerification } from "./record-verification.ts";
 import { readLooseAssets } from "./read-loose-assets.ts";
 import { tagStage } from "./stage-error.ts";
@@ -37,65 +38,31 @@ export async function verifyBackup(deps: Deps, request: VerifyRequest): Promise<
 
 async function verifyEverywhere(deps: Deps, run: ActiveRun, request: VerifyRequest): Promise<void> {
   const { project, level } = request;
-  const unencrypted = request.allowUnencrypted === true ? "allowed" : "refused";
   await using stack = new AsyncDisposableStack();
   const found = await findBackup(deps, { ...request, log: run.log, signal: run.signal }, stack);
-  run.update({ backupId: found.manifest.backupId });
-  await holdForReading(deps, run, project.name, found.manifest.backupId, stack);
-  const sources: NamedSource[] = [];
-  if (level === "structure") {
-    for (const spec of project.sources) sources.push({ name: spec.name, source: await deps.openSource(spec, run.log) });
-  }
+  const { backupId } = found.manifest;
+  run.update({ backupId });
+  await holdForReading(deps, run, project.name, backupId, stack);
+  const sources = level === "structure" ? await openSources(deps, run, project) : [];
   const results: Verification[] = [];
   const undecided: StorageFailure[] = [...found.unread];
   let hint: string | undefined;
   for (const holder of found.holders) {
-    const { storage, entry } = holder;
-    run.log("info", `verifying ${entry.backupId} on ${storage.name} (${level})`);
-    const result = await verifyOn();
-    if (result instanceof AppError) {
-      run.log("error", `storage ${storage.name}: nothing can be said of the backup: ${result.message}`);
-      undecided.push({ name: storage.name, error: result });
+    const { name } = holder.storage;
+    run.log("info", `verifying ${backupId} on ${name} (${level})`);
+    const verdict = await verifyCopy(deps, run, request, holder, sources);
+    if (verdict instanceof AppError) {
+      run.log("error", `storage ${name}: nothing can be said of the backup: ${verdict.message}`);
+      undecided.push({ name, error: verdict });
       continue;
     }
-    results.push(result);
-    if (!result.passed) run.log("error", `storage ${storage.name}: ${result.message}`);
-    await recordVerification(deps, holder, found.manifest, result).catch((error: unknown) =>
-      run.warn(`storage ${storage.name}: the result could not be written: ${toAppError(error).message}`),
+    const { verification } = verdict;
+    hint ??= verdict.hint;
+    results.push(verification);
+    if (!verification.passed) run.log("error", `storage ${name}: ${verification.message}`);
+    await recordVerification(deps, holder, found.manifest, verification).catch((error: unknown) =>
+      run.warn(`storage ${name}: the result could not be written: ${toAppError(error).message}`),
     );
-
-    async function verifyOn(): Promise<Verification | AppError> {
-      const { signal } = run;
-      try {
-        // Each storage is judged by its own manifest: a good copy elsewhere must not vouch for this one.
-        const { manifest, cipher } = await readProvenManifest(deps, project, holder, unencrypted, signal);
-        if (level === "restore") {
-          const drill = await drillBackup(deps, { project, manifest, holder, cipher, log: run.log, signal });
-          hint ??= drill.hint;
-          return drill.verification;
-        }
-        const limits = await verifyParts(deps, {
-          backupId: manifest.backupId,
-          parts: manifest.parts,
-          storage,
-          level,
-          sources,
-          cipher,
-          facts: (name) => manifest.sources.find((source) => source.name === name)?.facts ?? {},
-          log: run.log,
-          signal,
-        });
-        await readLooseAssets(holder, manifest, run.log, signal);
-        return outcome(true, limits.length === 0 ? null : limits.join("; "));
-      } catch (error) {
-        signal.throwIfAborted();
-        return undecidedBy(error) ?? outcome(false, toAppError(error).message);
-      }
-    }
-
-    function outcome(passed: boolean, message: string | null): Verification {
-      return { level, passed, at: deps.clock.now(), storage: storage.name, message, restoreMs: null };
-    }
   }
   run.report({ verifications: results });
   const failed = results.filter((result) => !result.passed);
@@ -106,9 +73,52 @@ async function verifyEverywhere(deps: Deps, run: ActiveRun, request: VerifyReque
   throw tagStage(
     new AppError(
       "verify_failed",
-      `backup ${found.manifest.backupId} failed ${level} on ${failed.map(({ storage }) => storage).join(", ")}: ${failed[0]!.message}`,
+      `backup ${backupId} failed ${level} on ${failed.map(({ storage }) => storage).join(", ")}: ${failed[0]!.message}`,
       { hint: hint ?? "make a new backup now and look for the cause; restore from a storage that passed" },
     ),
     "verify",
   );
+}
+
+async function openSources(deps: Deps, run: ActiveRun, project: Project): Promise<readonly NamedSource[]> {
+  const sources: NamedSource[] = [];
+  for (const spec of project.sources) sources.push({ name: spec.name, source: await deps.openSource(spec, run.log) });
+  return sources;
+}
+
+/** An error when the surroundings keep anything from being said of this copy. */
+async function verifyCopy(
+  deps: Deps,
+  run: ActiveRun,
+  { project, level, allowUnencrypted }: VerifyRequest,
+  holder: Holder,
+  sources: readonly NamedSource[],
+): Promise<{ readonly verification: Verification; readonly hint?: string | undefined } | AppError> {
+  const { signal, log } = run;
+  const { storage } = holder;
+  const outcome = (passed: boolean, message: string | null): { readonly verification: Verification } => ({
+    verification: { level, passed, at: deps.clock.now(), storage: storage.name, message, restoreMs: null },
+  });
+  try {
+    // Each storage is judged by its own manifest: a good copy elsewhere must not vouch for this one.
+    const unencrypted = allowUnencrypted === true ? "allowed" : "refused";
+    const { manifest, cipher } = await readProvenManifest(deps, project, holder, unencrypted, signal);
+    if (level === "restore") return await drillBackup(deps, { project, manifest, holder, cipher, log, signal });
+    const limits = await verifyParts(deps, {
+      backupId: manifest.backupId,
+      parts: manifest.parts,
+      storage,
+      level,
+      sources,
+      cipher,
+      facts: (name) => manifest.sources.find((source) => source.name === name)?.facts ?? {},
+      log,
+      signal,
+    });
+    await readLooseAssets(holder, manifest, log, signal);
+    return outcome(true, limits.length === 0 ? null : limits.join("; "));
+  } catch (error) {
+    signal.throwIfAborted();
+    return undecidedBy(error) ?? outcome(false, toAppError(error).message);
+  }
 }

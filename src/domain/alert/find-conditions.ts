@@ -28,6 +28,7 @@ const startGraceMs = 10 * 60_000;
 const queueGraceMs = 60 * 60_000;
 const stagesAfterCommit = /^(prune|cleanup|post_hook): /;
 
+/** Of enabled projects only. The same facts give the same conditions. */
 export function findConditions(facts: AlertFacts): readonly AlertCondition[] {
   const enabled = new Set(facts.projects.filter((project) => project.enabled).map(({ name }) => name));
   const conditions = [

@@ -144,6 +144,7 @@ export function parseManifest(json: string): Manifest {
   return readManifest(parseJson(json));
 }
 
+/** Throws `manifest_invalid` for what is too long or no JSON. */
 export function parseJson(json: string): unknown {
   if (json.length > maxManifestBytes) {
     throw new AppError("manifest_invalid", `the manifest is longer than ${maxManifestBytes} bytes`);

@@ -61,6 +61,7 @@ export function isVerificationTag(tag: string): boolean {
   return parseVerification(tag) !== undefined;
 }
 
+/** Of any snapshot, also of another program: what its tags do not tell is null. */
 export function parseSnapshotTags(tags: readonly string[]): SnapshotFacts {
   const type = valueOf(tags, "type:");
   const schedule = valueOf(tags, "schedule:");

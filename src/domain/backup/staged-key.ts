@@ -15,6 +15,7 @@ export interface StagedKey {
   readonly extension: string;
 }
 
+/** Throws as `formatStem` does. */
 export function formatStagedStem(parts: StemParts): string {
   return formatStem(parts).replace(/\/\d{4}\/\d{2}\//, "/");
 }

@@ -18,6 +18,7 @@ export interface HealthCheck {
   readonly unknownHost?: UnknownHost;
 }
 
+/** `ok` when there is no check. */
 export function worstStatus(checks: readonly Pick<HealthCheck, "status">[]): HealthStatus {
   const worst = Math.max(0, ...checks.map(({ status }) => healthStatuses.indexOf(status)));
   return healthStatuses[worst]!;

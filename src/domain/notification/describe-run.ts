@@ -41,6 +41,7 @@ export function tellsStart(kind: Run["kind"]): boolean {
   return told[kind] !== undefined;
 }
 
+/** Undefined for kinds of runs whose start is not told. */
 export function describeStart(run: Run, around: RunSurroundings): Notice | undefined {
   const word = told[run.kind];
   if (word === undefined) return undefined;
@@ -257,10 +258,12 @@ function startOf(run: Run): number {
   return run.startedAt ?? run.createdAt;
 }
 
+/** Milliseconds; 0 for a run that has not ended. */
 export function durationOf(run: Run): number {
   return Math.max(0, (run.finishedAt ?? startOf(run)) - startOf(run));
 }
 
+/** Bytes: of the staged dump, else of what is stored, else of what was read. */
 export function dumpSizeOf(run: Run): number {
   return numberOf(run, "dumpSizeBytes") ?? numberOf(run, "sizeBytes") ?? run.bytes;
 }

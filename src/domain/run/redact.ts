@@ -19,6 +19,7 @@ export function redact(text: string, secrets: readonly string[]): string {
   return clean;
 }
 
+/** Progress and starts hold no text of others. */
 export function redactEvent(event: RunEvent, secrets: readonly string[]): RunEvent {
   switch (event.type) {
     case "log":

@@ -46,9 +46,10 @@ const weekdayField: Field = {
   names: ["sun", "mon", "tue", "wed", "thu", "fri", "sat"],
 };
 
-/** What is wrong with the expression is thrown as a CronFault, whose message completes "this cron expression is not valid: …". */
+/** Its message completes "this cron expression is not valid: …". */
 export class CronFault extends Error {}
 
+/** Throws a CronFault. That a pattern never comes true is not seen here. */
 export function parseCron(expression: string): CronPattern {
   const fields = expression.trim().split(/\s+/);
   const [minute, hour, day, month, weekday] = fields;
