@@ -95,7 +95,7 @@ async function newest(holders: readonly Holder[], request: FindRequest): Promise
 
 /** A snapshot tells its time without being read; runs of one project do not overlap, so that it orders them as well. */
 async function startOf(copies: readonly Holder[], request: FindRequest): Promise<number> {
-  for (const { place } of copies) if ("group" in place) return timeOf(place.group);
+  for (const { place } of copies) if (place.kind === "snapshots") return timeOf(place.group);
   return Date.parse((await firstManifest(copies, request)).startedAt);
 }
 

@@ -20,7 +20,7 @@ export async function findSnapshot(
 ): Promise<readonly Holder[]> {
   if (!idPattern.test(reference)) return [];
   const own = holders.flatMap(({ storage, place }) =>
-    "group" in place
+    place.kind === "snapshots"
       ? place.group.snapshots
           .filter(({ id }) => id.startsWith(reference))
           .map((snapshot) => alone({ name: storage.name, repository: place.repository }, place.group, snapshot))
@@ -28,7 +28,7 @@ export async function findSnapshot(
   );
   const matches = own.length > 0 || reference.length < fewestDigits ? own : await findAny();
   if (matches.length <= 1) return matches;
-  const ids = matches.map(({ place }) => ("group" in place ? place.group.snapshots[0]!.shortId : ""));
+  const ids = matches.map(({ place }) => (place.kind === "snapshots" ? place.group.snapshots[0]!.shortId : ""));
   throw new AppError("backup_not_found", `${reference} is the beginning of ${matches.length} snapshots`, {
     hint: `give more of the id: ${ids.slice(0, 5).join(", ")}`,
     details: { candidates: ids },
@@ -54,7 +54,12 @@ function alone(named: NamedRepository, group: SnapshotGroup, snapshot: Snapshot)
   const holder = holderOf(named, { ...group, snapshots: [snapshot], main });
   return {
     ...holder,
-    place: { repository: named.repository, group: { ...group, snapshots: [snapshot], main }, alone: true },
+    place: {
+      kind: "snapshots",
+      repository: named.repository,
+      group: { ...group, snapshots: [snapshot], main },
+      alone: true,
+    },
   };
 }
 

@@ -72,14 +72,16 @@ export async function listBackups(deps: OpenDeps & Pick<Deps, "state">, request:
       pinned: copies.some((copy) => copy.entry.pinned),
       verification: verification ?? null,
       snapshots: copies.flatMap(({ storage, place }) =>
-        "group" in place ? place.group.snapshots.map((snapshot) => ({ storage: storage.name, snapshot })) : [],
+        place.kind === "snapshots"
+          ? place.group.snapshots.map((snapshot) => ({ storage: storage.name, snapshot }))
+          : [],
       ),
     };
   }
 
   async function describeCopy(holder: Holder): Promise<Backup> {
     const backup = describeBackup(await readManifestOf(holder, signal), []);
-    const sizeBytes = "group" in holder.place ? sizeOf(holder.place.group) : null;
+    const sizeBytes = holder.place.kind === "snapshots" ? sizeOf(holder.place.group) : null;
     return sizeBytes === null ? backup : { ...backup, sizeBytes };
   }
 

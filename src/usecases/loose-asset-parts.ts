@@ -27,7 +27,7 @@ export async function describeLooseAssets(
   const found = assetSnapshotsOf(holder, manifest).flatMap(({ snapshot, paths }) =>
     paths.map((path) => ({ id: snapshot.id, path })),
   );
-  if (!("group" in place) || found.length === 0) return null;
+  if (place.kind === "archive" || found.length === 0) return null;
   const source = manifest.sources.find(({ type }) => type === "files")?.name ?? "assets";
   const parts = new Map<string, { readonly part: ManifestPart; readonly id: string; readonly path: string }>();
   for (const [index, { id, path }] of found.entries()) {

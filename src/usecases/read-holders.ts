@@ -19,10 +19,16 @@ export interface Holder {
   readonly storage: { readonly name: string; readonly store: ObjectReader };
   readonly entry: CatalogEntry;
   /** Where pins and results are written: beside the parts, or as tags of the snapshots. */
-  readonly place: { readonly store: ObjectStore } | SnapshotPlace;
+  readonly place: ArchivePlace | SnapshotPlace;
+}
+
+export interface ArchivePlace {
+  readonly kind: "archive";
+  readonly store: ObjectStore;
 }
 
 export interface SnapshotPlace {
+  readonly kind: "snapshots";
   readonly repository: NamedRepository["repository"];
   readonly group: SnapshotGroup;
   /** One snapshot of the backup was asked for, by its own id. */
@@ -73,7 +79,7 @@ export async function readHolders(
   for (const storage of opened.stores) {
     await ask(storage.name, async () => {
       const { entries } = await readCatalog(storage.store, project, signal);
-      return entries.map((entry) => ({ storage, entry, place: { store: storage.store } }));
+      return entries.map((entry): Holder => ({ storage, entry, place: { kind: "archive", store: storage.store } }));
     });
   }
   for (const { name, repository } of opened.repositories) {
@@ -101,13 +107,13 @@ export function holderOf({ name, repository }: NamedRepository, group: SnapshotG
       hasVerification: group.facts.verification !== null,
       objects: [],
     },
-    place: { repository, group },
+    place: { kind: "snapshots", repository, group },
   };
 }
 
 /** The result that its tags tell of, undefined for an archive storage. */
 export function taggedVerification({ place, storage }: Holder): Verification | undefined {
-  const found = "group" in place ? place.group.facts.verification : null;
+  const found = place.kind === "snapshots" ? place.group.facts.verification : null;
   return found === null ? undefined : { ...found, storage: storage.name, message: null, restoreMs: null };
 }
 

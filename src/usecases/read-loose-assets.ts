@@ -14,7 +14,7 @@ export async function readLooseAssets(
   signal: AbortSignal,
 ): Promise<void> {
   const { place, storage } = holder;
-  if (!("group" in place)) return;
+  if (place.kind === "archive") return;
   for (const { snapshot, paths } of assetSnapshotsOf(holder, manifest)) {
     for (const path of paths) {
       let bytes = 0;

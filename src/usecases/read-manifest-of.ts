@@ -8,13 +8,14 @@ import type { Holder } from "./read-holders.ts";
 
 /** Throws as `readManifest` does; no seal is checked here (open-decipher.ts does). */
 export async function readManifestOf({ storage, entry, place }: Holder, signal: AbortSignal): Promise<Manifest> {
-  if ("group" in place && place.group.main === null) return describeSnapshot(place.group.snapshots[0]!, entry);
+  if (place.kind === "snapshots" && place.group.main === null)
+    return describeSnapshot(place.group.snapshots[0]!, entry);
   return readManifest(storage.store, entry.stem, signal);
 }
 
 /** True for a snapshot that no manifest of ours speaks for. */
 export function isPlainSnapshot({ place }: Holder): boolean {
-  return "group" in place && place.group.main === null;
+  return place.kind === "snapshots" && place.group.main === null;
 }
 
 export interface AssetSnapshot {
@@ -24,7 +25,7 @@ export interface AssetSnapshot {
 
 /** Where the asset paths of a backup lie; throws `backup_corrupt` when a snapshot of it is gone. */
 export function assetSnapshotsOf({ place, storage }: Holder, manifest: Manifest): readonly AssetSnapshot[] {
-  if (!("group" in place) || manifest.snapshot === undefined) return [];
+  if (place.kind === "archive" || manifest.snapshot === undefined) return [];
   const { group } = place;
   const wanted = manifest.snapshot.paths;
   const found = group.snapshots

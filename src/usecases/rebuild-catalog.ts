@@ -69,7 +69,7 @@ export async function rebuildCatalog(
           storage: storage.name,
         })
       : null;
-    const sizeBytes = "group" in place ? sizeOf(place.group) : null;
+    const sizeBytes = place.kind === "snapshots" ? sizeOf(place.group) : null;
     return { ...described, verification, ...(sizeBytes === null ? {} : { sizeBytes }) };
   }
 }

@@ -25,7 +25,7 @@ export function hasLooseAssets(manifest: Manifest): boolean {
 export async function receiveAssets(request: ReceiveRequest): Promise<readonly string[]> {
   const { holder, manifest, target, signal } = request;
   const { place } = holder;
-  if (!("group" in place) || target.receive === undefined) {
+  if (place.kind === "archive" || target.receive === undefined) {
     throw new AppError("unsupported", `storage ${holder.storage.name} cannot bring files to this target`);
   }
   const snapshots = assetSnapshotsOf(holder, manifest);

@@ -20,8 +20,8 @@ export async function recordVerification(
   manifest: Pick<Manifest, "backupId">,
   verification: Verification,
 ): Promise<string | undefined> {
-  const snapshotId = await ("group" in place ? tagVerification(place, verification) : undefined);
-  if ("store" in place) await writeNote(place.store, verifiedKey(entry.stem), verification);
+  const snapshotId = await (place.kind === "snapshots" ? tagVerification(place, verification) : undefined);
+  if (place.kind === "archive") await writeNote(place.store, verifiedKey(entry.stem), verification);
   await ifRemembered(deps.state.saveVerification(manifest.backupId, verification));
   return snapshotId;
 }
@@ -41,7 +41,7 @@ export async function writePin(
   pin: { readonly at: number; readonly reason: string | null } | null,
   signal: AbortSignal,
 ): Promise<void> {
-  if ("store" in place) {
+  if (place.kind === "archive") {
     if (pin === null) await place.store.delete(pinKey(entry.stem), signal);
     else await writeNote(place.store, pinKey(entry.stem), pin);
     return;

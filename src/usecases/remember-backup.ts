@@ -27,10 +27,10 @@ export async function rememberBackup(
 export function holdersOf({ committed, synced, manifest }: AttemptResult): readonly Holder[] {
   const { backupId, project, stem } = manifest;
   const marks = { pinned: false, hasVerification: false, objects: [] };
-  const archives = committed.map((storage) => ({
+  const archives = committed.map((storage): Holder => ({
     storage,
     entry: { backupId, project, stem, ...marks },
-    place: { store: storage.store },
+    place: { kind: "archive", store: storage.store },
   }));
   return [...archives, ...synced.map((one) => holderOf(one, one.group))];
 }

@@ -186,7 +186,7 @@ async function afterCommit(
   for (const verification of result.verifications) {
     const holder = held.find(({ storage }) => storage.name === verification.storage);
     // A snapshot carries its result from the beginning.
-    const isTagged = holder === undefined || "group" in holder.place;
+    const isTagged = holder === undefined || holder.place.kind === "snapshots";
     const record = isTagged
       ? () => ifRemembered(deps.state.saveVerification(backup.id, verification))
       : () => recordVerification(deps, holder, result.manifest, verification);
