@@ -2,7 +2,7 @@
 
 import { AppError } from "../domain/error.ts";
 import { manifestKey, pinKey } from "../domain/backup/object-key.ts";
-import { verifiedAtOf } from "../domain/retention/retention-sets.ts";
+import { proofOf } from "../domain/retention/retention-sets.ts";
 import type { Project } from "../domain/project/project.ts";
 import type { Run } from "../domain/run/run.ts";
 import { collectStaged } from "./clean-staged.ts";
@@ -128,7 +128,7 @@ async function describeEntries(
       type: facts.type,
       schedule: facts.schedule,
       pinned: entry.pinned,
-      verifiedAt: entry.hasVerification ? verifiedAtOf(await readVerificationOrRefuse(entry)) : null,
+      ...proofOf(entry.hasVerification ? await readVerificationOrRefuse(entry) : null),
     };
   }
 

@@ -1,7 +1,7 @@
 // Retention in a repository: our own plan over this project's backups of this host, applied by naming snapshots one by
 // one. Whatever else lies in the repository is neither listed nor named.
 
-import { verifiedAtOf } from "../domain/retention/retention-sets.ts";
+import { proofOf } from "../domain/retention/retention-sets.ts";
 import type { Project } from "../domain/project/project.ts";
 import type { Collector } from "./collect-debris.ts";
 import type { Deps } from "./deps.ts";
@@ -37,7 +37,7 @@ export async function planRepository(
       sizeBytes: sizeOf(group) ?? known?.sizeBytes ?? 0,
       type: facts.type ?? known?.type ?? "manual",
       pinned: facts.pinned,
-      verifiedAt: verifiedAtOf(facts.verification),
+      ...proofOf(facts.verification),
       schedule: facts.schedule,
       group,
     };

@@ -245,6 +245,7 @@ class Story {
         type: "manual",
         pinned,
         verifiedAt: verifiedAt.get(storage) ?? null,
+        hasFailed: false,
       };
     });
     const { remove } = planRetention(candidates, policy, {

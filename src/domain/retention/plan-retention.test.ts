@@ -9,7 +9,16 @@ const context: RetentionContext = { now, timeZone: "UTC", maxRetentionDays: null
 
 function backup(id: string, createdAt: number | string, more: Partial<RetentionCandidate> = {}): RetentionCandidate {
   const at = typeof createdAt === "string" ? Date.parse(createdAt) : createdAt;
-  return { id, createdAt: at, sizeBytes: 10, type: "daily", pinned: false, verifiedAt: null, ...more };
+  return {
+    id,
+    createdAt: at,
+    sizeBytes: 10,
+    type: "daily",
+    pinned: false,
+    verifiedAt: null,
+    hasFailed: false,
+    ...more,
+  };
 }
 
 /** One a day, d0 the newest. */
@@ -256,6 +265,7 @@ const candidateLists = fc.uniqueArray(
     type: fc.constantFrom("daily", "manual", "safety") as fc.Arbitrary<RetentionCandidate["type"]>,
     pinned: fc.integer({ min: 0, max: 9 }).map((n) => n === 0),
     verifiedAt: fc.option(fc.integer({ min: now - 50 * dayMs, max: now }), { nil: null, freq: 3 }),
+    hasFailed: fc.integer({ min: 0, max: 3 }).map((n) => n === 0),
   }),
   { selector: ({ id }) => id, maxLength: 40 },
 );
@@ -368,7 +378,7 @@ describe("whatever the backups, the policy and the time", () => {
         });
         const totalBytes = counted.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
         if (totalBytes <= limit) return;
-        const protectedBy = ["newest", "newest verified", "last verified", "pinned"];
+        const protectedBy = ["newest", "newest that did not fail", "newest verified", "last verified", "pinned"];
         for (const { id } of counted) {
           expect(keptOf(plan, id)?.reasons.some((reason) => protectedBy.includes(reason))).toBe(true);
         }

@@ -13,6 +13,8 @@ export interface RetentionCandidate {
   readonly pinned: boolean;
   /** When it last passed a verification; null: never, or it failed the last one. */
   readonly verifiedAt: number | null;
+  /** It failed its last verification. */
+  readonly hasFailed: boolean;
 }
 
 export interface RetentionContext {
@@ -128,6 +130,12 @@ function protect(
   };
   for (const group of [newestFirst, regular]) {
     add(group[0], "newest");
+    // What is known to be damaged must not push out what may be whole.
+    if (group[0]?.hasFailed === true)
+      add(
+        group.find(({ hasFailed }) => !hasFailed),
+        "newest that did not fail",
+      );
     const verified = group.filter(({ verifiedAt }) => verifiedAt !== null);
     add(verified[0], "newest verified");
     add(verified.toSorted((a, b) => b.verifiedAt! - a.verifiedAt!)[0], "last verified");

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import type { ScheduleSpec } from "../project/project.ts";
-import { retentionSets, verifiedAtOf } from "./retention-sets.ts";
+import { proofOf, retentionSets } from "./retention-sets.ts";
 
 function schedule(name: string, more: Partial<ScheduleSpec> = {}): ScheduleSpec {
   const timeZone = "Europe/Berlin";
@@ -41,7 +41,7 @@ test("without one time zone for all its schedules a project's set uses the defau
 });
 
 test("only a verification that passed counts", () => {
-  expect(verifiedAtOf(null)).toBeNull();
-  expect(verifiedAtOf({ passed: true, at: 9 })).toBe(9);
-  expect(verifiedAtOf({ passed: false, at: 9 })).toBeNull();
+  expect(proofOf(null)).toEqual({ verifiedAt: null, hasFailed: false });
+  expect(proofOf({ passed: true, at: 9 })).toEqual({ verifiedAt: 9, hasFailed: false });
+  expect(proofOf({ passed: false, at: 9 })).toEqual({ verifiedAt: null, hasFailed: true });
 });

@@ -2,6 +2,7 @@
 
 import type { Verification } from "../backup/backup.ts";
 import type { Project } from "../project/project.ts";
+import type { RetentionCandidate } from "./plan-retention.ts";
 import type { RetentionPolicy } from "./retention-policy.ts";
 
 export interface RetentionSet<Kept> {
@@ -40,7 +41,12 @@ export function retentionSets<Kept extends { readonly schedule: string | null }>
   });
 }
 
-/** When a backup was proven, for its candidate: only a verification that passed counts. */
-export function verifiedAtOf(verification: Pick<Verification, "passed" | "at"> | null): number | null {
-  return verification?.passed === true ? verification.at : null;
+/** What its last verification says of a backup, for its candidate: only one that passed proves it. */
+export function proofOf(
+  verification: Pick<Verification, "passed" | "at"> | null,
+): Pick<RetentionCandidate, "verifiedAt" | "hasFailed"> {
+  return {
+    verifiedAt: verification?.passed === true ? verification.at : null,
+    hasFailed: verification?.passed === false,
+  };
 }
