@@ -78,6 +78,19 @@ describe("pruning", () => {
     expect(idsOn(world, "one").length).toBe(3);
   });
 
+  test("keeps the newest whose manifest can be read, whatever the state store remembers", async () => {
+    const world = openTestDeps({ storages: ["one"], project: { retention: { keepLast: 1 } } });
+    const ids = await fill(world, 4);
+    for (const id of ids.slice(2)) {
+      const key = world.store("one").keys(`${id}.manifest.json`)[0]!;
+      world.store("one").objects.set(key, { bytes: Buffer.from("{ damaged"), modifiedAt: 0 });
+    }
+    const { status, warnings } = await prune(world);
+    expect(status).toBe("succeeded");
+    expect(idsOn(world, "one")).toEqual([ids[1]!, ids[3]!]);
+    expect(warnings[0]).toContain(`backup ${ids[3]} counts as failed`);
+  });
+
   test("keeps what is pinned while it removes others", async () => {
     const world = openTestDeps({ storages: ["one"], project: { retention: { keepLast: 1 } } });
     const [, second, , newest] = await fill(world, 4);

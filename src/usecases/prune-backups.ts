@@ -1,6 +1,6 @@
 // Deletes what the retention policy no longer keeps, per storage: the manifest first, then the parts.
 
-import { AppError } from "../domain/error.ts";
+import { AppError, toAppError } from "../domain/error.ts";
 import { manifestKey, pinKey } from "../domain/backup/object-key.ts";
 import { proofOf } from "../domain/retention/retention-sets.ts";
 import type { Project } from "../domain/project/project.ts";
@@ -31,10 +31,12 @@ async function planStorage(
   deps: PruneDeps,
   project: Project,
   storage: NamedStore,
+  warn: (message: string) => void,
   signal: AbortSignal,
 ): Promise<readonly SetPlan<KnownBackup>[]> {
   const { entries } = await readCatalog(storage.store, project.name, signal);
-  const backups = await describeEntries(deps, project, storage, entries, signal);
+  const described = await describeEntries(deps, project, storage, entries, signal);
+  const backups = await withReadableNewest(described, storage, warn, signal);
   const isBaseDir = storage.store.location === deps.settings.baseDir;
   return planRetentionSets(deps, project, { name: storage.name, backups, isBaseDir });
 }
@@ -48,7 +50,7 @@ async function pruneStorages(
   let removed = 0;
   let freedBytes = 0;
   for (const storage of stores) {
-    for (const { plan, backups } of await planStorage(deps, project, storage, run.signal)) {
+    for (const { plan, backups } of await planStorage(deps, project, storage, run.warn, run.signal)) {
       for (const { id, reason } of plan.remove) {
         run.signal.throwIfAborted();
         const backup = backups.find((candidate) => candidate.id === id)!;
@@ -148,6 +150,39 @@ async function describeEntries(
   }
 }
 
+/**
+ * The state store remembers what a backup was, not that its manifest can still be read here. The newest one makes others
+ * superfluous, so that it is looked at; one that is damaged counts as failed, and the next is looked at.
+ */
+async function withReadableNewest(
+  backups: readonly KnownBackup[],
+  { name, store }: NamedStore,
+  warn: (message: string) => void,
+  signal: AbortSignal,
+): Promise<readonly KnownBackup[]> {
+  const damaged = new Set<string>();
+  const isDamaged = async ({ entry }: KnownBackup): Promise<boolean> => {
+    try {
+      await readManifest(store, entry.stem, signal);
+      return false;
+    } catch (error) {
+      const { code, message } = toAppError(error);
+      if (code !== "manifest_invalid") throw error;
+      warn(`storage ${name}: backup ${entry.backupId} counts as failed: ${message}`);
+      return true;
+    }
+  };
+  // Each of these is judged for itself, as retention does.
+  const groups = Map.groupBy(backups, ({ schedule, type }) => JSON.stringify([schedule, type === "safety"]));
+  for (const group of groups.values()) {
+    for (const backup of group.filter(({ hasFailed }) => !hasFailed).toSorted((a, b) => b.createdAt - a.createdAt)) {
+      if (!(await isDamaged(backup))) break;
+      damaged.add(backup.id);
+    }
+  }
+  return backups.map((backup) => (damaged.has(backup.id) ? { ...backup, verifiedAt: null, hasFailed: true } : backup));
+}
+
 export interface PruneRequest {
   readonly project: Project;
   readonly storages?: readonly string[] | undefined;
@@ -222,8 +257,9 @@ export async function previewPrune(deps: PruneDeps, request: PreviewRequest): Pr
   const opened = await openStorages(deps, storagesOf(request.project, request.storages), { log: request.log }, stack);
   if (opened.failures.length > 0) throw opened.failures[0]!.error;
   const plans: SetPlan[] = [];
+  const warn = (message: string): void => request.log("warn", message);
   for (const storage of opened.stores)
-    plans.push(...(await planStorage(deps, request.project, storage, request.signal)));
+    plans.push(...(await planStorage(deps, request.project, storage, warn, request.signal)));
   for (const named of opened.repositories)
     plans.push(...(await planRepository(deps, request.project, named, request.signal)));
   return plans;
