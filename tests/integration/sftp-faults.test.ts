@@ -133,14 +133,16 @@ test("a file that is cut while it is read is an error, never an end", async () =
 
 test("a network that falls silent is noticed", async () => {
   await using store = openStore();
-  await store.probe(signal);
+  const writer = await store.openWriter("silent/big.bin", { signal });
+  await writer.write(sample(MiB));
+  proxy.setFaults({ stall: true });
   const startedAt = performance.now();
-  setTimeout(() => proxy.setFaults({ stall: true }), 50);
   const writing = (async () => {
-    for (;;) await writeAll(store, "silent/big.bin", sample(8 * MiB));
+    for (;;) await writer.write(sample(MiB));
   })();
-  // The cleaning up cannot get through either; it must give up and say what is left.
   await expect(writing).rejects.toMatchObject(unreachable);
+  // The cleaning up cannot get through either; it must give up and say what is left.
+  await writer.abort();
   expect(performance.now() - startedAt).toBeLessThan(15_000);
   expect(logged.some((line) => line.includes("could not be removed"))).toBe(true);
   proxy.setFaults({});
