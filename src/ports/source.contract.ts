@@ -6,7 +6,7 @@ import { readdir } from "node:fs/promises";
 import { AppError, type ErrorCode } from "../domain/error.ts";
 import type { TableCount } from "../domain/backup/manifest.ts";
 import type { ByteStream } from "./byte-stream.ts";
-import type { DumpSummary, RestoreMode, RestoreOptions, RestorePart, Source } from "./source.ts";
+import { fullRestore, type DumpSummary, type RestoreMode, type RestorePart, type Source } from "./source.ts";
 
 export interface SourceSample extends AsyncDisposable {
   readonly source: Source;
@@ -44,15 +44,6 @@ export interface SourceCapabilities {
   readonly test?: typeof bunTest;
   readonly timeoutMs?: number;
 }
-
-export const plainRestore: RestoreOptions = {
-  schemaOnly: false,
-  dataOnly: false,
-  tables: [],
-  jobs: 1,
-  noOwner: false,
-  noPrivileges: false,
-};
 
 export interface TakenDump {
   readonly parts: readonly { readonly suffix: string; readonly format: string; readonly bytes: Uint8Array }[];
@@ -137,7 +128,7 @@ export function describeSourceContract(
       stopConnections: false,
       signal: never,
     });
-    for (const part of restoreParts(taken)) await target.restore(part, plainRestore, never);
+    for (const part of restoreParts(taken)) await target.restore(part, fullRestore, never);
     const counts = await target.countRows(never);
     await target.commit();
     return counts;
@@ -232,7 +223,7 @@ export function describeSourceContract(
         const request = { database: place, mode: "create", stopConnections: false, signal: never } as const;
         {
           await using target = await sample.source.openTarget(request);
-          for (const part of restoreParts(taken)) await target.restore(part, plainRestore, never);
+          for (const part of restoreParts(taken)) await target.restore(part, fullRestore, never);
         }
         expect((await sample.source.inspectTarget(place, never)).exists).toBe(false);
       });
@@ -248,7 +239,7 @@ export function describeSourceContract(
         const restore = (async () => {
           await using target = await sample.source.openTarget(request);
           const stream = failAfter(part.bytes.subarray(0, part.bytes.length / 2), cause);
-          await target.restore({ format: part.format, facts: taken.summary.facts, stream }, plainRestore, never);
+          await target.restore({ format: part.format, facts: taken.summary.facts, stream }, fullRestore, never);
         })();
         await expect(restore).rejects.toBe(cause);
         expect((await sample.source.inspectTarget(place, never)).exists).toBe(false);
@@ -274,7 +265,7 @@ export function describeSourceContract(
         const restore = (async () => {
           await using target = await sample.source.openTarget(request);
           const stream = failAfter(part.bytes.subarray(0, part.bytes.length / 2), cause);
-          await target.restore({ format: part.format, facts: taken.summary.facts, stream }, plainRestore, never);
+          await target.restore({ format: part.format, facts: taken.summary.facts, stream }, fullRestore, never);
         })();
         await expect(restore).rejects.toBe(cause);
         expect(await sample.describePlace(place)).toBe(before);
@@ -286,7 +277,7 @@ export function describeSourceContract(
         const taken = await takeDump(sample.source);
         const before = await sample.describePlace(sample.place);
         await using drill = await sample.source.openDrill({ on, signal: never });
-        for (const part of restoreParts(taken)) await drill.restore(part, plainRestore, never);
+        for (const part of restoreParts(taken)) await drill.restore(part, fullRestore, never);
         const counts = await drill.countRows(never);
         if (capabilities.rowCounts) expect(sorted(counts)).toEqual(sorted(taken.summary.rowCounts!.tables));
         await drill[Symbol.asyncDispose]();
@@ -299,7 +290,7 @@ export function describeSourceContract(
         const stream = streamOf(part.bytes.subarray(0, part.bytes.length * 0.7));
         const drill = (async () => {
           await using target = await sample.source.openDrill({ on, signal: never });
-          await target.restore({ format: part.format, facts: taken.summary.facts, stream }, plainRestore, never);
+          await target.restore({ format: part.format, facts: taken.summary.facts, stream }, fullRestore, never);
         })();
         await expect(drill).rejects.toBeInstanceOf(AppError);
       });

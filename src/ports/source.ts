@@ -99,6 +99,16 @@ export interface RestoreOptions {
   readonly noPrivileges: boolean;
 }
 
+/** Everything that a part holds, as it was. */
+export const fullRestore: RestoreOptions = {
+  schemaOnly: false,
+  dataOnly: false,
+  tables: [],
+  jobs: 1,
+  noOwner: false,
+  noPrivileges: false,
+};
+
 export interface RestoreReport {
   readonly warnings: readonly string[];
 }

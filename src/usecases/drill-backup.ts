@@ -12,8 +12,8 @@ import type { Deps, LogSink } from "./deps.ts";
 import { openPlainPart } from "./open-plain-part.ts";
 import type { Holder } from "./read-holders.ts";
 import { hasLooseAssets, receiveAssets } from "./receive-assets.ts";
-import { fullRestore } from "./restore-parts.ts";
 import { undecidedBy } from "./verdict.ts";
+import { fullRestore } from "../ports/source.ts";
 
 export interface DrillRequest {
   readonly project: Project;

@@ -5,13 +5,14 @@ import { AppError } from "../domain/error.ts";
 import type { Project } from "../domain/project/project.ts";
 import { day, openTestDeps, type TestDeps, type TestDepsOptions } from "../../tests/support/fake-deps.ts";
 import { back, backUpOnce } from "../../tests/support/run-fake-backup.ts";
+import { restore as restoreNewest } from "../../tests/support/run-fake-restore.ts";
 import { describeFakeTables } from "../../tests/support/fake-source.ts";
 import { exportBackup } from "./export-backup.ts";
 import { listBackups } from "./list-backups.ts";
 import { pinBackup } from "./pin-backup.ts";
 import { previewPrune, pruneBackups } from "./prune-backups.ts";
 import { rebuildCatalog } from "./rebuild-catalog.ts";
-import { restoreBackup, type RestoreBackupRequest } from "./restore-backup.ts";
+import type { RestoreBackupRequest } from "./restore-backup.ts";
 import { restoreToFiles } from "./restore-to-files.ts";
 import { verifyBackup } from "./verify-backup.ts";
 
@@ -30,20 +31,7 @@ const list = (world: TestDeps) =>
   listBackups(world.deps, { project: world.project, log: () => {}, signal: world.signal });
 
 const restore = (world: TestDeps, changes: Partial<RestoreBackupRequest>) =>
-  restoreBackup(world.deps, {
-    project: world.project,
-    targetProject: world.project,
-    reference: "latest",
-    intoDatabase: null,
-    assets: null,
-    mode: "create",
-    stopConnections: false,
-    options: { schemaOnly: false, dataOnly: false, tables: [], jobs: 1, noOwner: false, noPrivileges: false },
-    safetyBackup: false,
-    agree: async () => true,
-    signal: world.signal,
-    ...changes,
-  });
+  restoreNewest(world, { intoDatabase: null, ...changes });
 
 const toFiles = (world: TestDeps, reference: string, only: "db" | "assets" | null = null) =>
   restoreToFiles(world.deps, {

@@ -6,8 +6,8 @@ import { describeFakeTables, tablesOf } from "../../tests/support/fake-source.ts
 import { manifest as sampleManifest } from "../../tests/support/sample-manifest.ts";
 import { back, backUpOnce } from "../../tests/support/run-fake-backup.ts";
 import { restore } from "../../tests/support/run-fake-restore.ts";
-import { fullRestore } from "./restore-parts.ts";
 import { fromFirstGoodStorage } from "./restore-backup.ts";
+import { fullRestore } from "../ports/source.ts";
 
 const assets = { name: "assets", type: "files", settings: { paths: ["/uploads"], exclude: [] } };
 

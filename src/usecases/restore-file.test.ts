@@ -5,8 +5,8 @@ import type { Run } from "../domain/run/run.ts";
 import { openTestDeps, type TestDeps, type TestDepsOptions } from "../../tests/support/fake-deps.ts";
 import { describeFakeTables, failing, tablesOf } from "../../tests/support/fake-source.ts";
 import { backUpOnce } from "../../tests/support/run-fake-backup.ts";
+import { intoNewDatabase } from "../../tests/support/run-fake-restore.ts";
 import { bundleParts } from "./bundle-parts.ts";
-import { fullRestore } from "./restore-parts.ts";
 import { exportBackup } from "./export-backup.ts";
 import { parseManifest } from "../domain/backup/parse-manifest.ts";
 import { restoreFile, type RestoreFileRequest } from "./restore-file.ts";
@@ -25,12 +25,7 @@ async function restore(world: TestDeps, changes: Partial<RestoreFileRequest> = {
     targetPath: null,
     strictSniff: false,
     allowSql: false,
-    mode: "create",
-    stopConnections: false,
-    options: fullRestore,
-    safetyBackup: false,
-    agree: async () => true,
-    signal: world.signal,
+    ...intoNewDatabase(world),
     ...changes,
   });
 }

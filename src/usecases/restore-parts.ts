@@ -33,16 +33,6 @@ export interface RestorePartsRequest {
   readonly options: RestoreOptions;
 }
 
-/** Everything that a part holds, as it was. */
-export const fullRestore: RestoreOptions = {
-  schemaOnly: false,
-  dataOnly: false,
-  tables: [],
-  jobs: 1,
-  noOwner: false,
-  noPrivileges: false,
-};
-
 export interface RestoreOutcome {
   /** Null where nothing was counted. */
   readonly tables: number | null;

@@ -10,7 +10,7 @@ import type { Run } from "../domain/run/run.ts";
 import type { ByteStream } from "../ports/byte-stream.ts";
 import type { Cipher } from "../ports/cipher.ts";
 import type { ObjectReader, ObjectStore } from "../ports/object-store.ts";
-import type { Source } from "../ports/source.ts";
+import { fullRestore, type Source } from "../ports/source.ts";
 import type { Deps } from "./deps.ts";
 import { executeRun, type ActiveRun } from "./execute-run.ts";
 import { findBackup } from "./find-backup.ts";
@@ -22,7 +22,7 @@ import { hasLooseAssets, receiveAssets } from "./receive-assets.ts";
 import { openPlainPart, openStoredPart } from "./open-plain-part.ts";
 import { trustedCopies, type AgreeToUnencrypted } from "./refuse-unencrypted.ts";
 import { fromFirstGoodStorage } from "./restore-backup.ts";
-import { fullRestore, speaksAgainstCopy } from "./restore-parts.ts";
+import { speaksAgainstCopy } from "./restore-parts.ts";
 
 export interface RestoreToFilesRequest {
   readonly project: Project;

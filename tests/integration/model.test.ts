@@ -8,15 +8,14 @@ import { planRetention, type RetentionCandidate } from "../../src/domain/retenti
 import type { RetentionPolicy } from "../../src/domain/retention/retention-policy.ts";
 import type { Run } from "../../src/domain/run/run.ts";
 import type { CrashPoint } from "../../src/usecases/deps.ts";
-import { fullRestore } from "../../src/usecases/restore-parts.ts";
 import { pinBackup } from "../../src/usecases/pin-backup.ts";
 import { pruneBackups } from "../../src/usecases/prune-backups.ts";
 import { readCatalog, readManifest } from "../../src/usecases/read-catalog.ts";
-import { restoreBackup } from "../../src/usecases/restore-backup.ts";
 import { runBackup } from "../../src/usecases/run-backup.ts";
 import { verifyBackup } from "../../src/usecases/verify-backup.ts";
 import { day, openTestDeps, type TestDeps } from "../support/fake-deps.ts";
 import { describeFakeTables } from "../support/fake-source.ts";
+import { restore } from "../support/run-fake-restore.ts";
 
 const storages = ["one", "two"] as const;
 type Storage = (typeof storages)[number];
@@ -310,23 +309,10 @@ class Story {
 
   /** Every backup from every storage that lists it. */
   async restoreAll(): Promise<void> {
-    const { project, deps, signal, server } = this.world;
+    const { server } = this.world;
     for (const storage of storages) {
       for (const reference of this.committed[storage]) {
-        const run = await restoreBackup(deps, {
-          project,
-          reference,
-          storage,
-          targetProject: project,
-          intoDatabase: "restored",
-          assets: null,
-          mode: "create",
-          stopConnections: false,
-          options: fullRestore,
-          safetyBackup: false,
-          agree: async () => true,
-          signal,
-        });
+        const run = await restore(this.world, { reference, storage, intoDatabase: "restored" });
         expect(run.error).toBeNull();
         expect(describeFakeTables(server.databases.get("restored"))).toBe(this.known.get(reference)!.content);
         server.databases.delete("restored");

@@ -13,9 +13,10 @@ import {
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
-import { expectCode, plainRestore, restoreParts, streamOf, takeDump } from "../../src/ports/source.contract.ts";
+import { expectCode, restoreParts, streamOf, takeDump } from "../../src/ports/source.contract.ts";
 import { makeFilesBench, restoreFiles } from "../support/files-bench.ts";
 import { needs } from "../support/requirement.ts";
+import { fullRestore } from "../../src/ports/source.ts";
 
 const never = new AbortController().signal;
 const isRoot = process.geteuid?.() === 0;
@@ -59,7 +60,7 @@ test("when one path cannot be swapped in, those before it get their old content 
       stopConnections: false,
       signal: never,
     });
-    for (const part of restoreParts(taken)) await target.restore(part, plainRestore, never);
+    for (const part of restoreParts(taken)) await target.restore(part, fullRestore, never);
     renameSync(join(bench.root, "deep"), join(bench.root, "moved away"));
     await expectCode(target.commit(), "restore_failed");
   }
@@ -79,7 +80,7 @@ test("a path that fills up during a restore is not replaced in mode create", asy
     stopConnections: false,
     signal: never,
   });
-  for (const part of restoreParts(taken)) await target.restore(part, plainRestore, never);
+  for (const part of restoreParts(taken)) await target.restore(part, fullRestore, never);
   mkdirSync(join(place, bench.tree), { recursive: true });
   writeFileSync(join(place, bench.tree, "precious"), "x");
   await expectCode(target.commit(), "target_not_empty");
@@ -109,7 +110,7 @@ test("a directory with other things in it takes the files beside them", async ()
       stopConnections: false,
       signal: never,
     });
-    for (const part of restoreParts(taken)) await target.restore(part, plainRestore, never);
+    for (const part of restoreParts(taken)) await target.restore(part, fullRestore, never);
   }
   expect(existsSync(join(bench.root, "absent"))).toBe(false);
 });

@@ -25,8 +25,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { open } from "../../src/adapters/source/files/index.ts";
 import { findLibc } from "../../src/adapters/source/files/libc.ts";
-import { collect, describeSourceContract, plainRestore, streamOf, takeDump } from "../../src/ports/source.contract.ts";
-import type { Source } from "../../src/ports/source.ts";
+import { collect, describeSourceContract, streamOf, takeDump } from "../../src/ports/source.contract.ts";
+import { fullRestore, type Source } from "../../src/ports/source.ts";
 import { needs } from "../support/requirement.ts";
 
 const never = new AbortController().signal;
@@ -195,7 +195,7 @@ describe("archives of files and GNU tar", () => {
         signal: never,
       });
       const stream = streamOf(readFileSync(archive));
-      await target.restore({ format: "files.tar", facts: {}, stream }, plainRestore, never);
+      await target.restore({ format: "files.tar", facts: {}, stream }, fullRestore, never);
       await target.commit();
       const strip = (text: string): string => (format === "gnu" ? text.replaceAll(/ -?\d{10,} /g, " time ") : text);
       expect(strip(describeTree(join(place, bench.tree)))).toBe(strip(describeTree(bench.tree)));

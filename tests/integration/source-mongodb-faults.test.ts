@@ -8,15 +8,8 @@ import { Binary } from "mongodb";
 import { MongodbConfig } from "../../src/adapters/source/mongodb/config.ts";
 import { open } from "../../src/adapters/source/mongodb/index.ts";
 import { AppError, type ErrorCode } from "../../src/domain/error.ts";
-import {
-  collect,
-  expectCode,
-  plainRestore,
-  restoreParts,
-  streamOf,
-  takeDump,
-} from "../../src/ports/source.contract.ts";
-import type { RestoreMode, RestoreOptions, Source } from "../../src/ports/source.ts";
+import { collect, expectCode, restoreParts, streamOf, takeDump } from "../../src/ports/source.contract.ts";
+import { fullRestore, type RestoreMode, type RestoreOptions, type Source } from "../../src/ports/source.ts";
 import { canary, useMongo } from "../support/mongo-server.ts";
 import { describeMongo, fillSample } from "../support/mongo-sample.ts";
 import { scanProcesses } from "../support/scan-processes.ts";
@@ -73,7 +66,7 @@ async function restoreInto(
   await using target = await source.openTarget({ database, mode, stopConnections: false, signal: never });
   const warnings: string[] = [];
   for (const part of restoreParts(taken)) {
-    warnings.push(...(await target.restore(part, { ...plainRestore, ...options }, never)).warnings);
+    warnings.push(...(await target.restore(part, { ...fullRestore, ...options }, never)).warnings);
   }
   await target.commit();
   return warnings;
@@ -303,7 +296,7 @@ test(
     const part = { format: "archive", facts: taken.summary.facts };
     await expectCode(source.verifyStructure({ ...part, stream: streamOf(bytes) }, never), "backup_corrupt");
     await using drill = await source.openDrill({ on: "project", signal: never });
-    await expect(drill.restore({ ...part, stream: streamOf(bytes) }, plainRestore, never)).rejects.toBeInstanceOf(
+    await expect(drill.restore({ ...part, stream: streamOf(bytes) }, fullRestore, never)).rejects.toBeInstanceOf(
       AppError,
     );
     await drill[Symbol.asyncDispose]();

@@ -6,17 +6,11 @@ import { join } from "node:path";
 import { chooseInstallation, listInstallations } from "../../src/adapters/source/postgres/client-tools.ts";
 import { connect } from "../../src/adapters/source/postgres/connection.ts";
 import { AppError } from "../../src/domain/error.ts";
-import {
-  collect,
-  expectCode,
-  plainRestore,
-  restoreParts,
-  streamOf,
-  takeDump,
-} from "../../src/ports/source.contract.ts";
+import { collect, expectCode, restoreParts, streamOf, takeDump } from "../../src/ports/source.contract.ts";
 import { canary, usePostgresBed } from "../support/postgres-bed.ts";
 import { createTestDatabase } from "../support/postgres-server.ts";
 import { needs } from "../support/requirement.ts";
+import { fullRestore } from "../../src/ports/source.ts";
 
 const test = needs("pg_dump", "psql");
 const never = new AbortController().signal;
@@ -170,7 +164,7 @@ test("rows that change during the dump are not in the counts", async () => {
     ],
   });
   await using drill = await bed.source({ database: "moving" }).openDrill({ on: "project", signal: never });
-  for (const part of restoreParts(taken)) await drill.restore(part, plainRestore, never);
+  for (const part of restoreParts(taken)) await drill.restore(part, fullRestore, never);
   expect(await drill.countRows(never)).toEqual(taken.summary.rowCounts!.tables);
 });
 

@@ -8,8 +8,8 @@ import { PostgresOptions } from "../../src/adapters/source/postgres/config.ts";
 import { createDatabase } from "../../src/adapters/source/postgres/create-database.ts";
 import { open } from "../../src/adapters/source/postgres/index.ts";
 import { connectMaintenance } from "../../src/adapters/source/postgres/maintenance.ts";
-import { plainRestore, restoreParts, takeDump, type TakenDump } from "../../src/ports/source.contract.ts";
-import type { RestoreMode, RestoreOptions, Source } from "../../src/ports/source.ts";
+import { restoreParts, takeDump, type TakenDump } from "../../src/ports/source.contract.ts";
+import { fullRestore, type RestoreMode, type RestoreOptions, type Source } from "../../src/ports/source.ts";
 import { describeDatabase } from "../support/describe-postgres.ts";
 import { createTestDatabase, startTestServer, type TestServer } from "../support/postgres-server.ts";
 import { needs } from "../support/requirement.ts";
@@ -42,7 +42,7 @@ async function restore(
   mode: RestoreMode = "create",
 ): Promise<void> {
   await using target = await into.openTarget({ database: place, mode, stopConnections: false, signal: never });
-  for (const part of restoreParts(taken)) await target.restore(part, { ...plainRestore, ...options }, never);
+  for (const part of restoreParts(taken)) await target.restore(part, { ...fullRestore, ...options }, never);
   await target.commit();
 }
 
@@ -107,7 +107,7 @@ needs("pg_dump", "psql", toolPath("postgres-17"))(
       await restore(source("postgres", {}, newer, clients), taken, place);
       expect(await newer.run(place, "SELECT count(*)::int AS n FROM t")).toEqual([{ n: 100 }]);
       await using drill = await source("older", {}, server, clients).openDrill({ on: "throwaway", signal: never });
-      for (const part of restoreParts(taken)) await drill.restore(part, plainRestore, never);
+      for (const part of restoreParts(taken)) await drill.restore(part, fullRestore, never);
       expect(await drill.countRows(never)).toEqual(taken.summary.rowCounts!.tables);
     }
     const error = source("postgres", {}, newer).probe(never);

@@ -6,8 +6,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { open } from "../../src/adapters/source/postgres/index.ts";
 import { PostgresOptions } from "../../src/adapters/source/postgres/config.ts";
-import { plainRestore, restoreParts, takeDump } from "../../src/ports/source.contract.ts";
-import type { RestoreMode, RestoreOptions, Source } from "../../src/ports/source.ts";
+import { restoreParts, takeDump } from "../../src/ports/source.contract.ts";
+import { fullRestore, type RestoreMode, type RestoreOptions, type Source } from "../../src/ports/source.ts";
 import { describeDatabase } from "../support/describe-postgres.ts";
 import { createTestDatabase, startTestServer, type TestServer } from "../support/postgres-server.ts";
 import { needs } from "../support/requirement.ts";
@@ -64,7 +64,7 @@ function describeObjects(title: string, test: ReturnType<typeof needs>, pgBinDir
       });
       const warnings: string[] = [];
       for (const part of restoreParts(taken)) {
-        warnings.push(...(await target.restore(part, { ...plainRestore, ...restoreOptions }, never)).warnings);
+        warnings.push(...(await target.restore(part, { ...fullRestore, ...restoreOptions }, never)).warnings);
       }
       const counts = await target.countRows(never);
       if (Object.keys(restoreOptions).length === 0 && mode === "create") {
@@ -102,7 +102,7 @@ function describeObjects(title: string, test: ReturnType<typeof needs>, pgBinDir
     test("a drill on a throw-away server has owners, grants and policies although its roles are unknown there", async () => {
       const taken = await takeDump(source());
       await using drill = await source().openDrill({ on: "throwaway", signal: never });
-      for (const part of restoreParts(taken)) await drill.restore(part, plainRestore, never);
+      for (const part of restoreParts(taken)) await drill.restore(part, fullRestore, never);
       const counts = await drill.countRows(never);
       expect(counts.toSorted(byName)).toEqual([...taken.summary.rowCounts!.tables].toSorted(byName));
       expect(counts.find((entry) => entry.table === "events_2024_a")?.rows).toBeGreaterThan(0);
@@ -242,7 +242,7 @@ function describeObjects(title: string, test: ReturnType<typeof needs>, pgBinDir
           stopConnections: false,
           signal: never,
         });
-        await target.restore({ format: "sql", facts: {}, stream: Bun.file(plain!).stream() }, plainRestore, never);
+        await target.restore({ format: "sql", facts: {}, stream: Bun.file(plain!).stream() }, fullRestore, never);
         await target.commit();
         expect(await describeDatabase(server, place)).toBe(await describeDatabase(server, original));
         await rm(file);

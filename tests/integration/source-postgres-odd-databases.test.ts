@@ -2,8 +2,8 @@
 
 import { expect } from "bun:test";
 import { compareRowCounts } from "../../src/domain/backup/compare-row-counts.ts";
-import { plainRestore, restoreParts, takeDump, type TakenDump } from "../../src/ports/source.contract.ts";
-import type { RestoreTarget, Source } from "../../src/ports/source.ts";
+import { restoreParts, takeDump, type TakenDump } from "../../src/ports/source.contract.ts";
+import { fullRestore, type RestoreTarget, type Source } from "../../src/ports/source.ts";
 import { usePostgresBed } from "../support/postgres-bed.ts";
 import { createTestDatabase } from "../support/postgres-server.ts";
 import { needs } from "../support/requirement.ts";
@@ -13,7 +13,7 @@ const never = new AbortController().signal;
 const bed = usePostgresBed();
 
 async function fill(target: RestoreTarget, taken: TakenDump): Promise<readonly string[]> {
-  for (const part of restoreParts(taken)) await target.restore(part, plainRestore, never);
+  for (const part of restoreParts(taken)) await target.restore(part, fullRestore, never);
   return compareRowCounts(taken.summary.rowCounts!.tables, await target.countRows(never));
 }
 
@@ -109,7 +109,7 @@ test("a database that is read-only by default, a template with a limit, is repla
     await clean.commit();
     await using append = await source.openTarget({ database, mode: "append", stopConnections: false, signal: never });
     await bed.server.run(database, "SET default_transaction_read_only = off", "TRUNCATE t");
-    for (const part of restoreParts(taken)) await append.restore(part, { ...plainRestore, dataOnly: true }, never);
+    for (const part of restoreParts(taken)) await append.restore(part, { ...fullRestore, dataOnly: true }, never);
     expect(await bed.server.run(database, "SELECT count(*)::int AS n FROM t")).toEqual([{ n: 2 }]);
   } finally {
     await bed.server.run("postgres", "ALTER ROLE backup RESET default_transaction_read_only");
@@ -142,7 +142,7 @@ test("rows restored alone leave every trigger as it was: off, always or for repl
   const before = await bed.server.run(database, states);
   await bed.server.run(database, `TRUNCATE "t x"`);
   await using target = await source.openTarget({ database, mode: "append", stopConnections: false, signal: never });
-  for (const part of restoreParts(taken)) await target.restore(part, { ...plainRestore, dataOnly: true }, never);
+  for (const part of restoreParts(taken)) await target.restore(part, { ...fullRestore, dataOnly: true }, never);
   expect(await bed.server.run(database, states)).toEqual(before);
   expect(await bed.server.run(database, `SELECT a FROM "t x"`)).toEqual([{ a: 1 }]);
 }, 60_000);

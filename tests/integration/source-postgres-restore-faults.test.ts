@@ -9,8 +9,8 @@ import { checkExtensions } from "../../src/adapters/source/postgres/restore-arch
 import { createScratchDatabase, newScratchId } from "../../src/adapters/source/postgres/scratch-database.ts";
 import { openTmpSpace } from "../../src/adapters/source/postgres/tmp-space.ts";
 import { AppError } from "../../src/domain/error.ts";
-import { expectCode, plainRestore, restoreParts, streamOf, takeDump } from "../../src/ports/source.contract.ts";
-import type { RestoreMode, Source } from "../../src/ports/source.ts";
+import { expectCode, restoreParts, streamOf, takeDump } from "../../src/ports/source.contract.ts";
+import { fullRestore, type RestoreMode, type Source } from "../../src/ports/source.ts";
 import { canary, usePostgresBed } from "../support/postgres-bed.ts";
 import { createTestDatabase } from "../support/postgres-server.ts";
 import { needs } from "../support/requirement.ts";
@@ -27,7 +27,7 @@ async function restoreInto(
   from: Source = bed.source(),
 ): Promise<void> {
   await using target = await from.openTarget({ database: place, mode, stopConnections: false, signal: never });
-  await target.restore({ format, facts: {}, stream: streamOf(bytes) }, plainRestore, never);
+  await target.restore({ format, facts: {}, stream: streamOf(bytes) }, fullRestore, never);
   await target.commit();
 }
 
@@ -45,7 +45,7 @@ test("roles are restored where they are missing, and go again when the restore i
   const request = { database: bed.newName(), mode: "create", stopConnections: false, signal: never } as const;
   {
     await using target = await bed.source().openTarget(request);
-    const { warnings } = await target.restore(part(), plainRestore, never);
+    const { warnings } = await target.restore(part(), fullRestore, never);
     expect(warnings.join("\n")).toContain("left as they are: backup");
     expect(await bed.server.run("postgres", exists)).toEqual([{ login: true, comment: "two\nlines; here" }]);
   }
@@ -67,7 +67,7 @@ test("a role that cannot create databases restores into an empty one of its own,
     signal: never,
   });
   expect(target.swaps).toBe(false);
-  const options = { ...plainRestore, noOwner: true, noPrivileges: true };
+  const options = { ...fullRestore, noOwner: true, noPrivileges: true };
   await expect(
     target.restore(
       { format: "dump", facts: {}, stream: streamOf(parts[0]!.bytes.subarray(0, 300_000)) },
@@ -98,7 +98,7 @@ test("a missing owner is named before anything is written, and --no-owner helps"
   });
   await target.restore(
     { format: "dump", facts: {}, stream: streamOf(parts[0]!.bytes) },
-    { ...plainRestore, noOwner: true },
+    { ...fullRestore, noOwner: true },
     never,
   );
 });
@@ -151,7 +151,7 @@ test("mode drop refuses while others are connected, names them, and stops them w
     stopConnections: true,
     signal: never,
   });
-  await target.restore({ format: "dump", facts: {}, stream: streamOf(parts[0]!.bytes) }, plainRestore, never);
+  await target.restore({ format: "dump", facts: {}, stream: streamOf(parts[0]!.bytes) }, fullRestore, never);
   await target.commit();
   expect(await bed.server.run("busy", "SELECT count(*)::int AS n FROM orders")).toEqual([{ n: 20000 }]);
   await other[Symbol.asyncDispose]();
@@ -195,7 +195,7 @@ test("a restore that is aborted ends at once and leaves nothing", async () => {
       stopConnections: false,
       signal: controller.signal,
     });
-    await target.restore({ format: "dump", facts: {}, stream: slow() }, plainRestore, controller.signal);
+    await target.restore({ format: "dump", facts: {}, stream: slow() }, fullRestore, controller.signal);
   })();
   await expect(restoring).rejects.toBe(reason);
   expect(performance.now() - started).toBeLessThan(8_000);
@@ -276,7 +276,7 @@ test("a role with no more than CREATEDB restores an extension and its comment", 
     stopConnections: false,
     signal: never,
   });
-  const options = { ...plainRestore, noOwner: true, noPrivileges: true };
+  const options = { ...fullRestore, noOwner: true, noPrivileges: true };
   await target.restore({ format: "dump", facts: summary.facts, stream: streamOf(parts[0]!.bytes) }, options, never);
   await target.commit();
   expect(await bed.server.run(place, "SELECT a FROM t WHERE a LIKE 'x'")).toEqual([{ a: "x" }]);
@@ -293,14 +293,13 @@ test("a process that is killed leaves no tool running, and its scratch database 
     const source = open(config, { tmpDir: ${JSON.stringify(bed.toolDir)}, tools: {}, log() {} });
     const signal = new AbortController().signal;
     const drill = await source.openDrill({ on: "project", signal });
-    const options = { schemaOnly: false, dataOnly: false, tables: [], jobs: 1, noOwner: false, noPrivileges: false };
     async function* slow() {
       const bytes = new Uint8Array(await Bun.file(${JSON.stringify(file)}).arrayBuffer());
       yield bytes.subarray(0, 500_000);
       console.log("half");
       await Bun.sleep(60_000);
     }
-    await drill.restore({ format: "dump", facts: {}, stream: slow() }, options, signal);`;
+    await drill.restore({ format: "dump", facts: {}, stream: slow() }, ${JSON.stringify(fullRestore)}, signal);`;
   const child = Bun.spawn([process.execPath, "-e", script], { stdout: "pipe", stderr: "ignore" });
   for await (const _ of child.stdout) break;
   await Bun.sleep(300);

@@ -6,8 +6,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { PostgresOptions } from "../../src/adapters/source/postgres/config.ts";
 import { open } from "../../src/adapters/source/postgres/index.ts";
-import { plainRestore, restoreParts, takeDump, type TakenDump } from "../../src/ports/source.contract.ts";
-import type { Source } from "../../src/ports/source.ts";
+import { restoreParts, takeDump, type TakenDump } from "../../src/ports/source.contract.ts";
+import { fullRestore, type Source } from "../../src/ports/source.ts";
 import { createTestDatabase, startTestServer, type TestServer } from "../support/postgres-server.ts";
 import { needs } from "../support/requirement.ts";
 
@@ -96,7 +96,7 @@ describe("single tables", () => {
     });
     for (const part of restoreParts(taken)) {
       warnings.push(
-        ...(await target.restore(part, { ...plainRestore, tables, noOwner: user !== "postgres" }, never)).warnings,
+        ...(await target.restore(part, { ...fullRestore, tables, noOwner: user !== "postgres" }, never)).warnings,
       );
     }
     await target.commit();

@@ -5,8 +5,8 @@ import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { open } from "../../src/adapters/source/files/index.ts";
-import { plainRestore, restoreParts, type TakenDump } from "../../src/ports/source.contract.ts";
-import type { RestoreMode, Source } from "../../src/ports/source.ts";
+import { restoreParts, type TakenDump } from "../../src/ports/source.contract.ts";
+import { fullRestore, type RestoreMode, type Source } from "../../src/ports/source.ts";
 
 const never = new AbortController().signal;
 
@@ -56,7 +56,7 @@ export async function restoreFiles(
 ): Promise<readonly string[]> {
   await using target = await source.openTarget({ database: place, mode, stopConnections: false, signal: never });
   const warnings: string[] = [];
-  for (const part of restoreParts(taken)) warnings.push(...(await target.restore(part, plainRestore, never)).warnings);
+  for (const part of restoreParts(taken)) warnings.push(...(await target.restore(part, fullRestore, never)).warnings);
   await target.commit();
   return warnings;
 }

@@ -2,10 +2,11 @@
 
 import { expect, type test as bunTest } from "bun:test";
 import { quoteName } from "../../src/adapters/source/shared-mysql/identifier.ts";
-import { plainRestore, restoreParts, takeDump } from "../../src/ports/source.contract.ts";
+import { restoreParts, takeDump } from "../../src/ports/source.contract.ts";
 import { describeDatabase } from "./describe-mysql.ts";
 import { restore, type Bench } from "./mysql-family-objects.ts";
 import { createTestDatabase } from "./mysql-family-server.ts";
+import { fullRestore } from "../../src/ports/source.ts";
 
 const never = new AbortController().signal;
 const limitMs = 60_000;
@@ -55,7 +56,7 @@ export function describeFamilyNames(label: string, bench: () => Bench, test: typ
         await restore(open(name), taken, copy, "create");
         expect(await describeDatabase(server, copy)).toBe(before);
         await using drill = await open(name).openDrill({ on: "project", signal: never });
-        for (const part of restoreParts(taken)) await drill.restore(part, plainRestore, never);
+        for (const part of restoreParts(taken)) await drill.restore(part, fullRestore, never);
         await restore(open(name), taken, name, "drop");
         expect(await describeDatabase(server, name)).toBe(before);
       },

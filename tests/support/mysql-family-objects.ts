@@ -7,8 +7,8 @@ import { join } from "node:path";
 import type { MysqlFamilyConfig } from "../../src/adapters/source/shared-mysql/connection-config.ts";
 import { quoteName } from "../../src/adapters/source/shared-mysql/identifier.ts";
 import { openSource } from "../../src/adapters/source/shared-mysql/open-source.ts";
-import type { RestoreMode, RestoreOptions, Source } from "../../src/ports/source.ts";
-import { expectCode, plainRestore, restoreParts, takeDump, type TakenDump } from "../../src/ports/source.contract.ts";
+import { fullRestore, type RestoreMode, type RestoreOptions, type Source } from "../../src/ports/source.ts";
+import { expectCode, restoreParts, takeDump, type TakenDump } from "../../src/ports/source.contract.ts";
 import { describeDatabase } from "./describe-mysql.ts";
 import { richStatements } from "./mysql-family-rich.ts";
 import { backupUser, canary } from "./mysql-family-sample.ts";
@@ -73,7 +73,7 @@ export async function restore(
   await using target = await source.openTarget({ database, mode, stopConnections: true, signal: never });
   const warnings: string[] = [];
   for (const part of restoreParts(taken)) {
-    warnings.push(...(await target.restore(part, { ...plainRestore, ...options }, never)).warnings);
+    warnings.push(...(await target.restore(part, { ...fullRestore, ...options }, never)).warnings);
   }
   const counts = await target.countRows(never);
   await target.commit();
@@ -351,7 +351,7 @@ export function describeFamilyObjects(label: string, bench: () => Bench, test: t
       expect(rows).toEqual(byTable(taken.summary.rowCounts!.tables));
       {
         await using drill = await source.openDrill({ on: "project", signal: never });
-        for (const part of restoreParts(taken)) await drill.restore(part, plainRestore, never);
+        for (const part of restoreParts(taken)) await drill.restore(part, fullRestore, never);
         expect(byTable(await drill.countRows(never))).toEqual(rows);
       }
       await server.run(undefined, "DROP USER backup@'%'");

@@ -7,12 +7,13 @@ import { join } from "node:path";
 import { AppError } from "../../src/domain/error.ts";
 import { quoteName } from "../../src/adapters/source/shared-mysql/identifier.ts";
 import { openSource } from "../../src/adapters/source/shared-mysql/open-source.ts";
-import { expectCode, plainRestore, restoreParts, streamOf, takeDump } from "../../src/ports/source.contract.ts";
+import { expectCode, restoreParts, streamOf, takeDump } from "../../src/ports/source.contract.ts";
 import { describeDatabase } from "./describe-mysql.ts";
 import { abortAfter, bigTable } from "./mysql-family-dump-faults.ts";
 import { restore, type Bench } from "./mysql-family-objects.ts";
 import { backupUser, canary, smallSample } from "./mysql-family-sample.ts";
 import { createUser, loginAs } from "./mysql-family-server.ts";
+import { fullRestore } from "../../src/ports/source.ts";
 
 const never = new AbortController().signal;
 
@@ -43,7 +44,7 @@ export function describeRestoreFaults(label: string, bench: () => Bench, test: t
               await Bun.sleep(20);
             }
           })();
-          await target.restore({ ...part, stream: slow }, plainRestore, signal);
+          await target.restore({ ...part, stream: slow }, fullRestore, signal);
         }
       })();
       await expect(aborted).rejects.toBe(reason);
@@ -145,7 +146,7 @@ export function describeRestoreFaults(label: string, bench: () => Bench, test: t
           signal: never,
         });
         const part = { format: "sql", facts: {}, stream: streamOf(Buffer.from(sql)) };
-        await expect(target.restore(part, plainRestore, never)).rejects.toBeInstanceOf(AppError);
+        await expect(target.restore(part, fullRestore, never)).rejects.toBeInstanceOf(AppError);
         expect(existsSync(mark)).toBe(false);
       }
       const local = `CREATE TABLE t (a TEXT);\nLOAD DATA LOCAL INFILE '/etc/passwd' INTO TABLE t;\n`;
@@ -156,7 +157,7 @@ export function describeRestoreFaults(label: string, bench: () => Bench, test: t
         signal: never,
       });
       await expect(
-        target.restore({ format: "sql", facts: {}, stream: streamOf(Buffer.from(local)) }, plainRestore, never),
+        target.restore({ format: "sql", facts: {}, stream: streamOf(Buffer.from(local)) }, fullRestore, never),
       ).rejects.toBeInstanceOf(AppError);
       expect(server.port).toBeGreaterThan(0);
     },
@@ -177,7 +178,7 @@ export function describeRestoreFaults(label: string, bench: () => Bench, test: t
           stopConnections: false,
           signal: never,
         });
-        await target.restore({ format: "sql", facts: {}, stream: streamOf(Buffer.from(sql)) }, plainRestore, never);
+        await target.restore({ format: "sql", facts: {}, stream: streamOf(Buffer.from(sql)) }, fullRestore, never);
         await target.commit();
         return await server.run(name, "SELECT a FROM t");
       };
@@ -210,7 +211,7 @@ export function describeRestoreFaults(label: string, bench: () => Bench, test: t
       const ran = async () => Number((await server.run(victim, "SELECT COUNT(*) AS n FROM ran"))[0]!["n"]);
       {
         await using drill = await open(from).openDrill({ on: "project", signal: never });
-        await drill.restore(part(), plainRestore, never);
+        await drill.restore(part(), fullRestore, never);
         await Bun.sleep(2_200);
         await drill.commit();
       }
@@ -222,7 +223,7 @@ export function describeRestoreFaults(label: string, bench: () => Bench, test: t
         stopConnections: false,
         signal: never,
       });
-      await target.restore(part(), plainRestore, never);
+      await target.restore(part(), fullRestore, never);
       await Bun.sleep(1_500);
       expect(await ran()).toBe(0);
       await target.commit();

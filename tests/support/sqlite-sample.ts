@@ -6,8 +6,8 @@ import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { open } from "../../src/adapters/source/sqlite/index.ts";
-import { plainRestore, restoreParts, type TakenDump } from "../../src/ports/source.contract.ts";
-import type { RestoreMode, RestoreOptions, Source } from "../../src/ports/source.ts";
+import { restoreParts, type TakenDump } from "../../src/ports/source.contract.ts";
+import { fullRestore, type RestoreMode, type RestoreOptions, type Source } from "../../src/ports/source.ts";
 
 const never = new AbortController().signal;
 
@@ -98,7 +98,7 @@ export async function restoreSqlite(
   options: Partial<RestoreOptions> = {},
 ): Promise<void> {
   await using target = await source.openTarget({ database: path, mode, stopConnections: false, signal: never });
-  for (const part of restoreParts(taken)) await target.restore(part, { ...plainRestore, ...options }, never);
+  for (const part of restoreParts(taken)) await target.restore(part, { ...fullRestore, ...options }, never);
   await target.commit();
 }
 
