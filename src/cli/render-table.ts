@@ -1,5 +1,7 @@
 // Plain text tables and the forms of times, spans and sizes that people read.
 
+import { localTimeOf, pad } from "../domain/schedule/calendar-bucket.ts";
+
 export { formatBytes } from "../usecases/preflight.ts";
 
 /** Columns are as wide as their widest cell; the last one is not padded. */
@@ -18,18 +20,11 @@ export function renderTable(header: readonly string[], rows: readonly (readonly 
     .join("\n");
 }
 
-/** Of each time zone: to make one takes half a millisecond. */
-const timeFormats = new Map<string, Intl.DateTimeFormat>();
-
 /** `2026-11-21 02:13:55` in the time zone. */
 export function formatTime(at: number | null, timeZone: string): string {
   if (at === null) return "-";
-  let format = timeFormats.get(timeZone);
-  if (format === undefined) {
-    format = new Intl.DateTimeFormat("sv-SE", { timeZone, dateStyle: "short", timeStyle: "medium" });
-    timeFormats.set(timeZone, format);
-  }
-  return format.format(at);
+  const { year, month, day, hour, minute, second } = localTimeOf(at, timeZone);
+  return `${pad(year, 4)}-${pad(month)}-${pad(day)} ${pad(hour)}:${pad(minute)}:${pad(second)}`;
 }
 
 /** `3m 12s`, `45s`, `0.4s`, `2h 5m`. */

@@ -1,6 +1,5 @@
 // Opens what most commands work with: the configuration, the state store, the logs, and every port of the use cases.
 
-import { randomBytes } from "node:crypto";
 import { hostname } from "node:os";
 import { AppError, toAppError } from "../domain/error.ts";
 import { hintNames } from "../domain/nearest-name.ts";
@@ -83,7 +82,7 @@ export async function openApp(context: CliContext, options: AppOptions): Promise
     state,
     journal,
     codecs,
-    random: (length) => Uint8Array.from(randomBytes(length)),
+    random: (length) => crypto.getRandomValues(new Uint8Array(length)),
     emit(event: RunEvent) {
       const clean = redactEvent(event, secrets);
       for (const listener of listeners) listener(clean);

@@ -2,7 +2,7 @@
 
 import { AppError } from "../error.ts";
 import { namePattern, nameSource } from "../project/name.ts";
-import { localTimeOf } from "../schedule/calendar-bucket.ts";
+import { localTimeOf, pad } from "../schedule/calendar-bucket.ts";
 import { backupTypes, type BackupType } from "./backup.ts";
 
 export interface StemParts {
@@ -21,14 +21,10 @@ export function formatStem({ project, type, startedAt, timeZone, backupId }: Ste
     throw new AppError("internal", `no object key can be made of project "${project}" and backup "${backupId}"`);
   }
   const time = localTimeOf(startedAt, timeZone);
-  const year = digits(time.year, 4);
-  const month = digits(time.month);
-  const stamp = `${year}${month}${digits(time.day)}_${digits(time.hour)}${digits(time.minute)}${digits(time.second)}`;
+  const year = pad(time.year, 4);
+  const month = pad(time.month);
+  const stamp = `${year}${month}${pad(time.day)}_${pad(time.hour)}${pad(time.minute)}${pad(time.second)}`;
   return `${project}/${year}/${month}/${project}_${type}_${stamp}_${backupId}`;
-}
-
-function digits(number: number, width = 2): string {
-  return `${number}`.padStart(width, "0");
 }
 
 /** Digits and lower-case letters without i, l, o and u: made to be read aloud and typed. */

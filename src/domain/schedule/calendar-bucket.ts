@@ -81,6 +81,7 @@ function isoWeekOf(year: number, month: number, day: number): string {
   return `${weekYear}-W${pad(week)}`;
 }
 
-function pad(number: number): string {
-  return `${number}`.padStart(2, "0");
+/** Digits of a date or time, with zeros before them. */
+export function pad(number: number, digits = 2): string {
+  return `${number}`.padStart(digits, "0");
 }
