@@ -36,9 +36,12 @@ async function planStorage(
 ): Promise<readonly SetPlan<KnownBackup>[]> {
   const { entries } = await readCatalog(storage.store, project.name, signal);
   const described = await describeEntries(deps, project, storage, entries, signal);
-  const backups = await withReadableNewest(described, storage, warn, signal);
   const isBaseDir = storage.store.location === deps.settings.baseDir;
-  return planRetentionSets(deps, project, { name: storage.name, backups, isBaseDir });
+  const plan = (backups: readonly KnownBackup[]) =>
+    planRetentionSets(deps, project, { name: storage.name, backups, isBaseDir });
+  const sets = plan(described);
+  if (sets.every((set) => set.plan.remove.length === 0)) return sets;
+  return plan(await withReadableNewest(described, storage, warn, signal));
 }
 
 async function pruneStorages(
