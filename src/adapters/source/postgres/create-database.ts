@@ -88,7 +88,7 @@ export async function applyDatabaseProperties(
     statements.push(`ALTER DATABASE ${database} SET ${settingClause(setting)}`);
   }
   for (const roleSetting of listOf(facts["roleSettings"])) {
-    const match = /^("(?:[^"]|"")*"|[^ ]+) (.*)$/s.exec(roleSetting);
+    const match = /^("(?:[^"]|"")*"|[a-z_][a-z0-9_]*) (.*)$/s.exec(roleSetting);
     if (match === null) continue;
     statements.push(`ALTER ROLE ${match[1]} IN DATABASE ${database} SET ${settingClause(match[2]!)}`);
   }
